@@ -1,1 +1,52 @@
-//! Stub.
+//! The Kubernetes API of the operator: the kinds, the rules that the API server enforces for them, and the words that
+//! their status uses.
+//!
+//! Every mistake that one object alone shows is refused by the API server, with a message that names the field and what is
+//! allowed. What takes a second object to see is a condition, and is decided in the engine. Nothing here reads a clock,
+//! talks to anybody or knows what AWS answered.
+
+#![expect(unreachable_pub, reason = "kube's KubeSchema repeats each struct, with its `pub`, inside of a function")]
+
+mod account;
+mod cel;
+pub mod conditions;
+mod crds;
+mod drift;
+pub mod limits;
+mod mode;
+mod reference;
+mod schema;
+mod shared_key;
+
+pub use account::{
+    AllowRule, Ambient, AssumeRole, AwsAccount, AwsAccountSpec, AwsAccountStatus, Credentials, Endpoints, Identity,
+    LocalSecretRef, NamespaceRule, Quotas, SecretKeyRef, Sharing, WebIdentity,
+};
+pub use crds::{crds, kustomization};
+pub use drift::{Drift, DriftKind, DriftLayer, LastCorrection};
+pub use mode::Mode;
+pub use reference::AccountRef;
+pub use shared_key::{
+    Access, Basis, Consumer, ConsumerConditions, ConsumerStatus, Delegation, DeletionPolicy, HalfState, KeySource,
+    PrincipalRef, PrincipalStatus, SharedKey, SharedKeySpec, SharedKeyStatus, Trust, VerdictValue,
+};
+
+/// API group of every kind.
+pub const GROUP: &str = "sharedkey.dev";
+
+/// Finalizer on every object for which something may have to be undone in AWS, and on every `AwsAccount` in use.
+pub const FINALIZER: &str = "sharedkey.dev/finalizer";
+
+/// Annotation: a new value asks for a reconcile now. The value that was handled last stands in
+/// `status.lastHandledReconcileAt`.
+pub const RECONCILE_REQUESTED_AT: &str = "sharedkey.dev/reconcile-requested-at";
+
+/// The same request as Flux' tools write it (`flux reconcile`).
+pub const FLUX_REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+
+/// Annotation: `"true"` lets the operator replace a statement or policy that carries the object's own name, that the
+/// operator does not remember having written, and that differs from what the spec wants.
+pub const TAKE_OVER: &str = "sharedkey.dev/take-over";
+
+/// Annotation: `"true"` lets an object go whose owner account cannot be reached; what is left behind is named in an event.
+pub const ABANDON: &str = "sharedkey.dev/abandon";

@@ -1,0 +1,74 @@
+//! Pieces of CEL that several rules share.
+//!
+//! Rules run in the oldest API server that is supported, so they stay with what every supported version has.
+
+/// The partitions of AWS (D§7).
+pub(crate) const PARTITIONS: [&str; 8] =
+    ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"];
+
+/// Matches the partition of an ARN.
+pub(crate) const PARTITION: &str = "aws(-cn|-us-gov|-iso|-iso-b|-iso-e|-iso-f|-eusc)?";
+
+/// Matches a Region of any partition: the shapes of D§7, without freezing the list of Regions. Commercial Regions have one
+/// word between their two-letter geography and their number, so a new isolated partition is not mistaken for one of them.
+pub(crate) const REGION: &str = "^([a-z]{2}|us-gov|us-iso|us-isob|us-isof|eu-isoe|eusc-de)-[a-z]+-[0-9]+$";
+
+/// Matches a key's id: a UUID, or `mrk-` and 32 hexadecimal digits for a multi-Region key.
+pub(crate) const KEY_ID: &str = "(mrk-[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})";
+
+/// Matches `path/Name` of a role or user: printable ASCII in the path (D§4.1), but no `*` and `?`, which IAM refuses inside
+/// of a principal (D§1.2).
+pub(crate) const ENTITY: &str = "([!-)+-.0->@-~]+/)*[A-Za-z0-9_+=,.@-]{1,64}";
+
+/// The partition of a Region, which is an expression here. The DNS suffix cannot decide: GovCloud shares it with `aws` (D§7).
+pub(crate) fn partition_of(region: &str) -> String {
+    let others = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-isof-", "aws-iso-f"),
+        ("eusc-", "aws-eusc"),
+    ];
+    let choices: String =
+        others.iter().map(|(prefix, id)| format!("{region}.startsWith('{prefix}') ? '{id}' : ")).collect();
+    format!("({choices}'aws')")
+}
+
+/// Exactly one of the fields is set.
+pub(crate) fn exactly_one_of(fields: &[&str]) -> String {
+    let set: Vec<String> = fields.iter().map(|field| format!("has(self.{field})")).collect();
+    format!("[{}].filter(set, set).size() == 1", set.join(", "))
+}
+
+/// Verbs with which administrative KMS actions begin (D§2.1). No use of a key begins with one of them.
+const ADMINISTRATIVE: [&str; 17] = [
+    "cancel",
+    "connect",
+    "create",
+    "delete",
+    "disable",
+    "disconnect",
+    "enable",
+    "import",
+    "put",
+    "replicate",
+    "revoke",
+    "rotate",
+    "schedule",
+    "synchronize",
+    "tag",
+    "untag",
+    "update",
+];
+
+/// The action, which may end in a wildcard, covers no administrative action: it begins with no such verb, and its wildcard
+/// does not stand where it could be completed to one. Case does not count in IAM (D§1.4).
+pub(crate) fn not_administrative() -> String {
+    let verbs = ADMINISTRATIVE.map(|verb| format!("'kms:{verb}'")).join(", ");
+    format!(
+        "[{verbs}].all(verb, !self.lowerAscii().startsWith(verb) && \
+         !(self.endsWith('*') && verb.startsWith(self.lowerAscii().replace('*', ''))))"
+    )
+}

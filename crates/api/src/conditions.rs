@@ -1,0 +1,29 @@
+//! The words of conditions: their types and their reasons.
+
+mod reason;
+
+pub use reason::Reason;
+
+/// Types of conditions. All but `Reconciling` and `Stalled` are good when they are `True`; those two are the abnormal
+/// conditions of kstatus, and are absent in normal times.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, strum::Display, strum::AsRefStr, strum::EnumIter,
+)]
+pub enum ConditionType {
+    /// The object does what its spec asks.
+    Ready,
+    /// The spec or AWS is ahead of the status, and the operator is working on it.
+    Reconciling,
+    /// The operator cannot go on until somebody changes something.
+    Stalled,
+    /// The key exists, is enabled and can be shared.
+    KeyAvailable,
+    /// The key policy has what the spec asks.
+    KeyPolicyApplied,
+    /// The policies on the consumers' side are what the spec asks.
+    DelegationApplied,
+    /// Every managed principal is allowed by both halves.
+    AccessVerified,
+    /// Nothing in AWS differs from the spec.
+    InSync,
+}

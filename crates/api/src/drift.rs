@@ -1,0 +1,182 @@
+//! Drift as data: what differs between AWS and the spec.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::limits;
+
+/// Where something differs.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::Display,
+    strum::AsRefStr,
+    strum::EnumIter,
+)]
+#[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "camelCase")]
+pub enum DriftLayer {
+    /// The key itself.
+    Key,
+    /// The key's policy, in the owner's account.
+    KeyPolicy,
+    /// The policies on roles and users, in the consumer's account.
+    Delegation,
+}
+
+/// What differs: a closed list.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    strum::Display,
+    strum::AsRefStr,
+    strum::EnumIter,
+)]
+pub enum DriftKind {
+    /// The key does not exist.
+    KeyMissing,
+    /// The key is disabled.
+    KeyDisabled,
+    /// The key is scheduled for deletion.
+    KeyPendingDeletion,
+    /// The key cannot be used in its state.
+    KeyUnavailable,
+    /// The alias points to another key than the one that it meant at first.
+    AliasMoved,
+    /// A statement of the object is not in the key policy.
+    StatementMissing,
+    /// A statement of the object says something else than the spec.
+    StatementChanged,
+    /// A statement of the object is in the key policy more than once.
+    StatementDuplicated,
+    /// A principal that the key policy has to name does not exist.
+    PrincipalMissing,
+    /// A principal was deleted and created again; the key policy trusts the old one (D§1.4).
+    PrincipalRecreated,
+    /// A statement names a principal that was deleted, by its unique id (D§1.4).
+    OrphanedPrincipal,
+    /// The key policy cannot be understood.
+    PolicyUnreadable,
+    /// A policy of the object is not on its role or user.
+    PolicyMissing,
+    /// A policy of the object says something else than the spec.
+    PolicyChanged,
+    /// A managed policy of the object is not attached to its role or user.
+    PolicyDetached,
+    /// Another version of a managed policy is its default.
+    DefaultVersionChanged,
+    /// A role or user that has to carry a policy does not exist.
+    EntityMissing,
+    /// A permissions boundary keeps a principal from the key.
+    BlockedByBoundary,
+    /// A policy on a principal denies it the key.
+    BlockedByDeny,
+}
+
+impl DriftKind {
+    /// The layer that the kind belongs to.
+    pub fn layer(self) -> DriftLayer {
+        match self {
+            Self::KeyMissing
+            | Self::KeyDisabled
+            | Self::KeyPendingDeletion
+            | Self::KeyUnavailable
+            | Self::AliasMoved => DriftLayer::Key,
+            Self::StatementMissing
+            | Self::StatementChanged
+            | Self::StatementDuplicated
+            | Self::PrincipalMissing
+            | Self::PrincipalRecreated
+            | Self::OrphanedPrincipal
+            | Self::PolicyUnreadable => DriftLayer::KeyPolicy,
+            Self::PolicyMissing
+            | Self::PolicyChanged
+            | Self::PolicyDetached
+            | Self::DefaultVersionChanged
+            | Self::EntityMissing
+            | Self::BlockedByBoundary
+            | Self::BlockedByDeny => DriftLayer::Delegation,
+        }
+    }
+
+    /// Whether the operator heals it under `mode: Enforce`. The rest needs a decision that is not the operator's: enabling a
+    /// key, or trusting whoever created a role again (D§1.4).
+    pub fn healed(self) -> bool {
+        matches!(
+            self,
+            Self::StatementMissing
+                | Self::StatementChanged
+                | Self::StatementDuplicated
+                | Self::PolicyMissing
+                | Self::PolicyChanged
+                | Self::PolicyDetached
+                | Self::DefaultVersionChanged
+        )
+    }
+}
+
+/// One difference between AWS and the spec.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// Where it differs: the key, the key's policy (owner's account) or the delegation (consumer's account).
+    pub layer: DriftLayer,
+    /// What differs, in one word of a closed list.
+    pub kind: DriftKind,
+    /// Id of the account in which it differs.
+    #[schemars(length(max = 12))]
+    pub account: String,
+    /// ARN of the role or user that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::ARN))]
+    pub principal: Option<String>,
+    /// Sid, policy or field that differs.
+    #[schemars(length(max = limits::DRIFT_SUBJECT))]
+    pub subject: String,
+    /// What the spec asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::DRIFT_VALUE))]
+    pub expected: Option<String>,
+    /// What AWS has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = limits::DRIFT_VALUE))]
+    pub observed: Option<String>,
+    /// The difference and what it means, in full.
+    #[schemars(length(max = limits::DRIFT_MESSAGE))]
+    pub message: String,
+    /// When it was seen first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_observed_time: Option<Time>,
+}
+
+/// What was healed last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LastCorrection {
+    /// When it was healed.
+    pub time: Time,
+    /// What had differed: at most 16 entries.
+    #[schemars(length(max = limits::CORRECTIONS))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub items: Vec<Drift>,
+}
