@@ -1,0 +1,15 @@
+//! A strict AWS, and what tests do in it: accounts, roles, users, policies, keys, and real calls as any of them.
+
+mod account;
+mod admin;
+mod attempt;
+mod iam;
+mod identity;
+mod keys;
+mod server;
+
+pub use account::Account;
+pub use attempt::{Attempt, Operation, Probe};
+pub use identity::{Credentials, Identity};
+pub use keys::Key;
+pub use server::StrictAws;

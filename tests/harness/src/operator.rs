@@ -1,0 +1,153 @@
+//! The real operator, as a process.
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    Scratch, http,
+    metrics::Metrics,
+    ports,
+    process::{Process, Run},
+    wait_for,
+};
+
+const BINARY: &str = "sharedkey-operator";
+const START: Duration = Duration::from_mins(1);
+/// The grace period that Kubernetes gives a pod.
+const STOP: Duration = Duration::from_secs(30);
+
+/// How the operator is started.
+#[derive(Debug, Clone)]
+pub struct OperatorOptions {
+    kubeconfig: PathBuf,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+}
+
+impl OperatorOptions {
+    /// With the identity in `kubeconfig` (see [`crate::cluster::kubeconfig_for`]).
+    pub fn new(kubeconfig: impl Into<PathBuf>) -> Self {
+        Self { kubeconfig: kubeconfig.into(), args: Vec::new(), env: Vec::new() }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+}
+
+/// A running operator. Dropping it kills it.
+#[derive(Debug)]
+pub struct Operator {
+    process: Process,
+    url: String,
+    folder: Scratch,
+}
+
+impl Operator {
+    /// Starts it and waits until it is ready. `--health-addr` is added with a free port; the environment holds no AWS
+    /// settings but the given ones, so that nothing of the developer's machine leaks in.
+    pub async fn start(options: &OperatorOptions) -> Result<Self> {
+        let address = format!("127.0.0.1:{}", ports::free()?);
+        let folder = Scratch::new("operator")?;
+        let mut run = Run::new("operator", "env");
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
+            run = run.arg("-u").arg(name);
+        }
+        run = options.env.iter().fold(run, |run, (name, value)| run.arg(format!("{name}={value}")));
+        let run = run
+            .arg(binary()?)
+            .args(&options.args)
+            .args(["--health-addr", &address])
+            .env("KUBECONFIG", &options.kubeconfig);
+        let process = run.start(folder.path())?;
+        let mut this = Self { process, url: format!("http://{address}"), folder };
+        this.ready().await?;
+        Ok(this)
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&std::fs::read(self.process.log())?).into_owned())
+    }
+
+    /// The file with its log.
+    pub fn log_path(&self) -> &Path {
+        self.process.log()
+    }
+
+    /// Where throw-away files for it may be put.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its log's end, for the message of a failed test.
+    pub fn log_tail(&self) -> String {
+        self.process.log_tail()
+    }
+
+    /// Fails, with the end of the log, if it has ended.
+    pub fn check(&mut self) -> Result<()> {
+        self.process.check()
+    }
+
+    /// Scrapes its metrics.
+    pub async fn metrics(&self) -> Result<Metrics> {
+        Ok(Metrics::parse(&http::get_text(&format!("{}/metrics", self.url)).await?))
+    }
+
+    /// Ends it between two instructions, as a lost node would.
+    pub fn kill9(mut self) -> Result<()> {
+        self.process.kill()?;
+        Ok(())
+    }
+
+    /// Ends it as Kubernetes ends a pod, and says how it went.
+    pub async fn stop(mut self) -> Result<ExitStatus> {
+        self.process.terminate()?;
+        let process = &mut self.process;
+        wait_for("the operator's end after SIGTERM", STOP, async || process.ended()?.context("it still runs")).await
+    }
+
+    async fn ready(&mut self) -> Result<()> {
+        let url = format!("{}/readyz", self.url);
+        let process = &mut self.process;
+        let outcome = wait_for("the operator's readiness", START, async || match process.check() {
+            Ok(()) => http::get_text(&url).await.map(|_| Ok(())),
+            Err(ended) => Ok(Err(ended)),
+        })
+        .await;
+        outcome.and_then(std::convert::identity).with_context(|| self.process.log_tail())
+    }
+}
+
+/// The operator lies beside the test's own binary: tests are in `target/PROFILE/deps`, programs in `target/PROFILE`.
+fn binary() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own.parent().context("our own binary is nowhere")?;
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    let binary = folder.join(BINARY);
+    ensure!(binary.is_file(), "{} is missing: run cargo build -p sharedkey-operator", binary.display());
+    Ok(binary)
+}

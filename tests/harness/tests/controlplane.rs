@@ -1,0 +1,170 @@
+//! The control plane is a real one: it serves, it authorises, it collects garbage, and it issues tokens.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
+use kube::{
+    Api, Client,
+    api::{DeleteParams, ObjectMeta, PostParams},
+};
+use sharedkey_harness::{
+    ControlPlane,
+    cluster::{ServiceAccountRef, apply, fresh_namespace, kubeconfig_for, token},
+    controlplane::{ISSUER, Options},
+    wait_for, wait_for_object,
+};
+use tokio::sync::OnceCell;
+
+const SOON: Duration = Duration::from_mins(1);
+
+async fn control_plane() -> &'static ControlPlane {
+    static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
+    let options = Options { manifests: Vec::new(), ..Options::default() };
+    SHARED.get_or_init(async || ControlPlane::start(&options).await.unwrap()).await
+}
+
+const WIDGETS: &str = r"
+apiVersion: harness.test/v1
+kind: Widget
+metadata: {name: first}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.harness.test}
+spec:
+  group: harness.test
+  scope: Namespaced
+  names: {kind: Widget, plural: widgets, singular: widget}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema: {openAPIV3Schema: {type: object}}
+";
+
+#[tokio::test]
+async fn a_custom_kind_and_its_object_are_applied_in_one_go_and_seen_by_kubectl() {
+    let control_plane = control_plane().await;
+    let client = control_plane.client().await.unwrap();
+    let namespace = fresh_namespace(&client, "apply").await.unwrap();
+    apply(&client, &namespace, WIDGETS).await.unwrap();
+    let output = control_plane.kubectl(&["get", "widgets", "-n", &namespace, "-o", "name"]).unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "widget.harness.test/first");
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_object_and_keeps_the_servers_words() {
+    let client = control_plane().await.client().await.unwrap();
+    let manifest = "{apiVersion: v1, kind: ConfigMap, metadata: {name: Not-A-Name}}";
+    let message = format!("{:#}", apply(&client, "default", manifest).await.unwrap_err());
+    assert!(message.contains("cannot apply ConfigMap Not-A-Name") && message.contains("RFC 1123"), "{message}");
+}
+
+async fn account_in(client: &Client, namespace: &str) -> Result<ServiceAccountRef> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    wait_for_object(&accounts, "default", "made by its controller", SOON, |_| true).await?;
+    Ok(ServiceAccountRef { namespace: namespace.to_owned(), name: String::from("default") })
+}
+
+#[tokio::test]
+async fn a_service_account_may_do_what_its_roles_say_and_no_more() {
+    let control_plane = control_plane().await;
+    let admin = control_plane.client().await.unwrap();
+    let namespace = fresh_namespace(&admin, "rbac").await.unwrap();
+    let account = account_in(&admin, &namespace).await.unwrap();
+    let roles = format!(
+        r#"
+{{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {{name: read}}, rules: [
+  {{apiGroups: [""], resources: [configmaps], verbs: [get, list]}}]}}
+---
+{{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {{name: read}},
+  roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: read}},
+  subjects: [{{kind: ServiceAccount, name: default, namespace: {namespace}}}]}}
+"#
+    );
+    apply(&admin, &namespace, &roles).await.unwrap();
+
+    let kubeconfig = kubeconfig_for(control_plane, &account).await.unwrap();
+    let kubectl = |args: &[&str]| {
+        let mut command = control_plane.kubectl_command();
+        command.args(args).args(["-n", &namespace]).env("KUBECONFIG", &kubeconfig).output().unwrap()
+    };
+    // The authorizer learns of a new binding through its own watch.
+    wait_for("the binding to count", SOON, async || {
+        let read = kubectl(&["get", "configmaps"]);
+        ensure!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+        Ok(())
+    })
+    .await
+    .unwrap();
+    let write = kubectl(&["create", "configmap", "forbidden"]);
+    assert!(String::from_utf8_lossy(&write.stderr).contains("is forbidden"), "{write:?}");
+}
+
+#[tokio::test]
+async fn tokens_name_their_issuer_and_are_signed_by_a_published_key() {
+    let control_plane = control_plane().await;
+    let client = control_plane.client().await.unwrap();
+    let namespace = fresh_namespace(&client, "token").await.unwrap();
+    let account = account_in(&client, &namespace).await.unwrap();
+    let token = token(&client, &account, &["sts.amazonaws.com"]).await.unwrap();
+
+    let part = |at: usize| -> serde_json::Value {
+        let text = token.split('.').nth(at).unwrap().replace('-', "+").replace('_', "/");
+        let padded = format!("{text}{}", "=".repeat((4 - text.len() % 4) % 4));
+        let bytes: k8s_openapi::ByteString = serde_json::from_value(padded.into()).unwrap();
+        serde_json::from_slice(&bytes.0).unwrap()
+    };
+    let (header, claims) = (part(0), part(1));
+    assert_eq!(claims["iss"], ISSUER);
+    assert_eq!(claims["aud"], serde_json::json!(["sts.amazonaws.com"]));
+    assert_eq!(claims["sub"], format!("system:serviceaccount:{namespace}:default"));
+    let keys = control_plane.key_set().await.unwrap();
+    let key = keys["keys"].as_array().unwrap().iter().find(|key| key["kid"] == header["kid"]).unwrap();
+    assert_eq!((&key["alg"], &header["alg"]), (&"RS256".into(), &"RS256".into()));
+}
+
+#[tokio::test]
+async fn the_garbage_collector_and_the_namespace_controller_work() {
+    let client = control_plane().await.client().await.unwrap();
+    let namespace = fresh_namespace(&client, "garbage").await.unwrap();
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace);
+    let named = |name: &str| ConfigMap {
+        metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+        ..ConfigMap::default()
+    };
+    let owner = maps.create(&PostParams::default(), &named("owner")).await.unwrap();
+    let mut owned = named("owned");
+    let reference = kube::Resource::owner_ref(&owner, &()).unwrap();
+    owned.metadata.owner_references = Some(vec![reference]);
+    maps.create(&PostParams::default(), &owned).await.unwrap();
+
+    maps.delete("owner", &DeleteParams::background()).await.unwrap();
+    wait_for("the owned object to be collected", SOON, async || {
+        let left = maps.get_opt("owned").await?;
+        ensure!(left.is_none(), "{left:?}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+
+    let namespaces: Api<Namespace> = Api::all(client);
+    namespaces.delete(&namespace, &DeleteParams::default()).await.unwrap();
+    wait_for("the namespace to go", SOON, async || {
+        let left = namespaces.get_opt(&namespace).await?;
+        ensure!(left.is_none(), "{left:?}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn an_object_that_never_meets_the_condition_is_shown() {
+    let client = control_plane().await.client().await.unwrap();
+    let namespaces: Api<Namespace> = Api::all(client);
+    let short = Duration::from_millis(500);
+    let error = wait_for_object(&namespaces, "default", "never so", short, |_| false).await.unwrap_err();
+    assert!(error.to_string().contains("never so") && error.to_string().contains("phase: Active"), "{error}");
+}
