@@ -1,0 +1,1 @@
+"""IAM: the resources of moto, with AWS's limits and refusals."""
