@@ -12,22 +12,36 @@ pub use status::{AwsAccountStatus, Identity, Quotas};
 
 use crate::{cel::partition_of, limits, mode::Mode};
 
-/// The partition of the account, as far as the object tells.
-fn partition() -> String {
-    let from_region = partition_of("self.defaultRegion");
-    format!("(has(self.partition) ? self.partition : has(self.defaultRegion) ? {from_region} : '')")
+/// The partition of a spec, as far as it tells.
+fn partition_in(spec: &str) -> String {
+    let from_region = partition_of(&format!("{spec}.defaultRegion"));
+    format!("(has({spec}.partition) ? {spec}.partition : has({spec}.defaultRegion) ? {from_region} : '')")
 }
 
 /// The role in one way to log in belongs to this account and its partition.
 fn role_belongs(way: &str) -> String {
-    let partition = partition();
+    let partition = partition_in("self");
     format!(
         "!has(self.credentials.{way}) || {partition} == '' || \
          self.credentials.{way}.roleArn.startsWith('arn:' + {partition} + ':iam::' + self.accountId + ':')"
     )
 }
 
-/// An account's part that the API server checks and every tenant relies on.
+/// The patterns that spell their partition out name this one.
+fn patterns_belong() -> String {
+    let partition = partition_in("self");
+    format!(
+        "!has(self.allow) || {partition} == '' || self.allow.all(rule, !has(rule.keys) || rule.keys.all(key, \
+         !key.matches('^arn:[a-z-]+:') || key.startsWith('arn:' + {partition} + ':')))"
+    )
+}
+
+/// The partition stays what it was, wherever it stands: all that was shared through the account stands in it.
+fn partition_stays() -> String {
+    format!("{} == {}", partition_in("self"), partition_in("oldSelf"))
+}
+
+/// How the operator reaches the account, and who may use it.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "sharedkey.dev",
@@ -56,13 +70,13 @@ fn role_belongs(way: &str) -> String {
         .message("partition or defaultRegion must be set: one of them says which partition the account is in"),
     validation = Rule::new(format!("!has(self.partition) || !has(self.defaultRegion) || self.partition == {}", partition_of("self.defaultRegion")))
         .message("partition must be the one of defaultRegion, or be left out"),
-    validation = Rule::new("!has(oldSelf.partition) || (has(self.partition) && self.partition == oldSelf.partition)")
-        .message("partition is immutable once it is set: create another AwsAccount for another account"),
+    validation = Rule::new(partition_stays())
+        .message("the partition is immutable, be it by partition or by defaultRegion: create another AwsAccount for another account"),
     validation = Rule::new(role_belongs("assumeRole"))
         .message("credentials.assumeRole.roleArn must be a role of accountId, in its partition"),
     validation = Rule::new(role_belongs("webIdentity"))
         .message("credentials.webIdentity.roleArn must be a role of accountId, in its partition"),
-    validation = Rule::new(format!("!has(self.allow) || {0} == '' || self.allow.all(rule, !has(rule.keys) || rule.keys.all(key, !key.matches('^arn:[a-z-]+:') || key.startsWith('arn:' + {0} + ':')))", partition()))
+    validation = Rule::new(patterns_belong())
         .message("allow[].keys must be in the account's partition: no access crosses partitions"),
 )]
 #[serde(rename_all = "camelCase")]

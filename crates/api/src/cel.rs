@@ -6,8 +6,8 @@
 pub(crate) const PARTITIONS: [&str; 8] =
     ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"];
 
-/// Matches the partition of an ARN.
-pub(crate) const PARTITION: &str = "aws(-cn|-us-gov|-iso|-iso-b|-iso-e|-iso-f|-eusc)?";
+/// Matches the partition of an ARN. Which one it has to be is checked where the Region is known.
+pub(crate) const PARTITION: &str = "aws[a-z-]*";
 
 /// Matches a Region of any partition: the shapes of D§7, without freezing the list of Regions. Commercial Regions have one
 /// word between their two-letter geography and their number, so a new isolated partition is not mistaken for one of them.

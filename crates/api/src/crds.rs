@@ -6,27 +6,44 @@ use serde_json::{Value, json};
 
 use crate::{AwsAccount, SharedKey};
 
-/// Every definition with the name of its file, as JSON with nothing in it that only Rust needs.
-///
-/// # Errors
-/// None but those of serialising, which the derived definitions do not cause.
-pub fn crds() -> serde_json::Result<Vec<(String, Value)>> {
+const HEADER: &str = "# Generated from crates/api by `make crds`; do not edit.\n";
+
+/// One file of the folder `crds/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrdFile {
+    /// Its name.
+    pub name: String,
+    /// Its text.
+    pub yaml: String,
+}
+
+/// The definitions, with nothing in them that only Rust needs.
+pub fn crds() -> serde_json::Result<Vec<Value>> {
     [AwsAccount::crd(), SharedKey::crd()].iter().map(definition).collect()
 }
 
-/// The Kustomize file that lists the definitions.
-pub fn kustomization<'a>(files: impl IntoIterator<Item = &'a str>) -> Value {
-    json!({
+/// The files to install: a definition each, and the Kustomize file that lists them.
+pub fn crd_files() -> Result<Vec<CrdFile>, serde_yaml_ng::Error> {
+    let crds = crds().map_err(<serde_yaml_ng::Error as serde::ser::Error>::custom)?;
+    let named = crds.iter().map(|crd| (format!("{}.yaml", crd["metadata"]["name"].as_str().unwrap_or_default()), crd));
+    let mut files = named.map(|(name, crd)| file(name, crd)).collect::<Result<Vec<_>, _>>()?;
+    let kustomization = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "resources": files.into_iter().collect::<Vec<_>>(),
-    })
+        "resources": files.iter().map(|file| &file.name).collect::<Vec<_>>(),
+    });
+    files.push(file("kustomization.yaml".to_owned(), &kustomization)?);
+    Ok(files)
 }
 
-fn definition(crd: &CustomResourceDefinition) -> serde_json::Result<(String, Value)> {
+fn file(name: String, content: &Value) -> Result<CrdFile, serde_yaml_ng::Error> {
+    Ok(CrdFile { name, yaml: format!("{HEADER}{}", serde_yaml_ng::to_string(content)?) })
+}
+
+fn definition(crd: &CustomResourceDefinition) -> serde_json::Result<Value> {
     let mut value = serde_json::to_value(crd)?;
     tidy(&mut value);
-    Ok((format!("{}.yaml", crd.metadata.name.as_deref().unwrap_or_default()), value))
+    Ok(value)
 }
 
 /// An `Option` in Rust is an absent field, not one that may be null: with `nullable`, the API server would keep an explicit
@@ -39,7 +56,8 @@ fn tidy(value: &mut Value) {
                 map.remove("nullable");
             }
             if let Some(Value::String(text)) = map.get_mut("description") {
-                *text = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
+                *text =
+                    text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
             }
             map.values_mut().for_each(tidy);
         }

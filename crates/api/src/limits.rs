@@ -40,6 +40,8 @@ pub const ARN: usize = 384;
 pub const ACTION: usize = 64;
 /// Key or value of an encryption context; a grant's constraint takes as many (D§3.1).
 pub const CONTEXT_TEXT: usize = 384;
+/// Alias of a key, and a pattern over keys.
+pub const ALIAS: usize = 256;
 /// URL of an endpoint.
 pub const URL: usize = 256;
 

@@ -20,7 +20,7 @@ use crate::{
     reference::AccountRef,
 };
 
-/// What a team states.
+/// What is shared, with whom, and how it is looked after.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "sharedkey.dev",
@@ -87,7 +87,7 @@ use crate::{
     validation = Rule::new(format!("!has(self.key.arn) || self.key.arn.startsWith('arn:' + {} + ':kms:' + self.region + ':')", partition_of("self.region")))
         .message("key.arn must be a key of region, in the partition of region"),
     validation = Rule::new(format!("!has(self.consumers) || self.consumers.all(consumer, !has(consumer.principals) || consumer.principals.all(principal, !has(principal.arn) || principal.arn.startsWith('arn:' + {} + ':')))", partition_of("self.region")))
-        .message("consumers[].principals[].arn must be in the partition of region: no access crosses partitions, so a key in cn-north-1 takes arn:aws-cn:…"),
+        .message("consumers[].principals[].arn must be in the partition of region: no access crosses partitions, so a key in cn-north-1 takes arn:aws-cn:..."),
     validation = Rule::new(format!("!has(self.consumers) || self.consumers.map(consumer, has(consumer.principals) ? consumer.principals.size() : 0).sum() <= {}", limits::PRINCIPALS))
         .message(format!("consumers must have {} principals at most, all together; use a second SharedKey for the same key, or trust: Account", limits::PRINCIPALS).as_str()),
 )]

@@ -22,7 +22,7 @@ pub struct AwsAccountStatus {
     /// IAM quotas of the account (iam:GetAccountSummary), absent where they cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quotas: Option<Quotas>,
-    /// When the account was looked at last with a change of what stands here.
+    /// When what stands here was read from AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_checked: Option<Time>,
 }

@@ -47,7 +47,7 @@ pub struct Consumer {
     /// delegation, and may be absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::PRINCIPALS_PER_CONSUMER))]
-    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(merge_strategy = ListMerge::Atomic, validation = Rule::new("self.all(principal, self.exists_one(other, other == principal))").message("principals must not name a role or user twice"))]
     pub principals: Vec<PrincipalRef>,
 
     /// What the principals may do. EncryptDecrypt: kms:Encrypt, kms:Decrypt, kms:ReEncrypt*, kms:GenerateDataKey* and
@@ -82,8 +82,6 @@ pub struct Consumer {
 
 /// One role or user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, KubeSchema)]
-// A list with the merge strategy Set compares whole objects, which Kubernetes asks to be declared.
-#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 #[x_kube(validation = Rule::new(exactly_one_of(&["role", "user", "arn"])).message("a principal must have exactly one of role, user and arn"))]
 #[serde(rename_all = "camelCase")]
 pub struct PrincipalRef {
