@@ -17,10 +17,9 @@ pub(crate) async fn get_text(url: &str) -> Result<String> {
     String::from_utf8(body).with_context(|| format!("{url} answered no text"))
 }
 
-/// Sends a JSON body, if any, and reads a JSON answer.
-pub(crate) async fn json<T: DeserializeOwned>(method: Method, url: &str, body: Option<&impl Serialize>) -> Result<T> {
-    let body = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
-    let answer = send(method, url, body).await?;
+/// Sends a JSON body and reads a JSON answer.
+pub(crate) async fn json<T: DeserializeOwned>(method: Method, url: &str, body: &impl Serialize) -> Result<T> {
+    let answer = send(method, url, serde_json::to_vec(body)?).await?;
     serde_json::from_slice(&answer)
         .with_context(|| format!("{url} answered something else: {}", String::from_utf8_lossy(&answer)))
 }

@@ -6,7 +6,7 @@ use tokio::sync::OnceCell;
 use crate::{
     ControlPlane, StrictAws,
     cluster::{ServiceAccountRef, install_rbac},
-    controlplane::Options,
+    controlplane::{ISSUER, Options},
 };
 
 /// A control plane with the operator's CRDs and rights, and a strict AWS that knows its token issuer's keys.
@@ -25,6 +25,7 @@ impl World {
     pub async fn start() -> Result<Self> {
         let aws = StrictAws::start().await?;
         let control_plane = ControlPlane::start(&Options::default()).await?;
+        aws.register_issuer(ISSUER, &control_plane.key_set().await?).await?;
         let operator_account = install_rbac(&control_plane.client().await?).await?;
         Ok(Self { control_plane, aws, operator_account })
     }

@@ -18,10 +18,10 @@ use tokio::sync::OnceCell;
 
 const SOON: Duration = Duration::from_mins(1);
 
-async fn control_plane() -> &'static ControlPlane {
+async fn control_plane() -> Result<&'static ControlPlane> {
     static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
     let options = Options { manifests: Vec::new(), ..Options::default() };
-    SHARED.get_or_init(async || ControlPlane::start(&options).await.unwrap()).await
+    SHARED.get_or_try_init(async || ControlPlane::start(&options).await).await
 }
 
 const WIDGETS: &str = r"
@@ -45,7 +45,7 @@ spec:
 
 #[tokio::test]
 async fn a_custom_kind_and_its_object_are_applied_in_one_go_and_seen_by_kubectl() {
-    let control_plane = control_plane().await;
+    let control_plane = control_plane().await.unwrap();
     let client = control_plane.client().await.unwrap();
     let namespace = fresh_namespace(&client, "apply").await.unwrap();
     apply(&client, &namespace, WIDGETS).await.unwrap();
@@ -55,7 +55,7 @@ async fn a_custom_kind_and_its_object_are_applied_in_one_go_and_seen_by_kubectl(
 
 #[tokio::test]
 async fn a_refusal_names_the_object_and_keeps_the_servers_words() {
-    let client = control_plane().await.client().await.unwrap();
+    let client = control_plane().await.unwrap().client().await.unwrap();
     let manifest = "{apiVersion: v1, kind: ConfigMap, metadata: {name: Not-A-Name}}";
     let message = format!("{:#}", apply(&client, "default", manifest).await.unwrap_err());
     assert!(message.contains("cannot apply ConfigMap Not-A-Name") && message.contains("RFC 1123"), "{message}");
@@ -69,7 +69,7 @@ async fn account_in(client: &Client, namespace: &str) -> Result<ServiceAccountRe
 
 #[tokio::test]
 async fn a_service_account_may_do_what_its_roles_say_and_no_more() {
-    let control_plane = control_plane().await;
+    let control_plane = control_plane().await.unwrap();
     let admin = control_plane.client().await.unwrap();
     let namespace = fresh_namespace(&admin, "rbac").await.unwrap();
     let account = account_in(&admin, &namespace).await.unwrap();
@@ -104,7 +104,7 @@ async fn a_service_account_may_do_what_its_roles_say_and_no_more() {
 
 #[tokio::test]
 async fn tokens_name_their_issuer_and_are_signed_by_a_published_key() {
-    let control_plane = control_plane().await;
+    let control_plane = control_plane().await.unwrap();
     let client = control_plane.client().await.unwrap();
     let namespace = fresh_namespace(&client, "token").await.unwrap();
     let account = account_in(&client, &namespace).await.unwrap();
@@ -127,7 +127,7 @@ async fn tokens_name_their_issuer_and_are_signed_by_a_published_key() {
 
 #[tokio::test]
 async fn the_garbage_collector_and_the_namespace_controller_work() {
-    let client = control_plane().await.client().await.unwrap();
+    let client = control_plane().await.unwrap().client().await.unwrap();
     let namespace = fresh_namespace(&client, "garbage").await.unwrap();
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace);
     let named = |name: &str| ConfigMap {
@@ -135,14 +135,14 @@ async fn the_garbage_collector_and_the_namespace_controller_work() {
         ..ConfigMap::default()
     };
     let owner = maps.create(&PostParams::default(), &named("owner")).await.unwrap();
-    let mut owned = named("owned");
+    let mut dependent = named("dependent");
     let reference = kube::Resource::owner_ref(&owner, &()).unwrap();
-    owned.metadata.owner_references = Some(vec![reference]);
-    maps.create(&PostParams::default(), &owned).await.unwrap();
+    dependent.metadata.owner_references = Some(vec![reference]);
+    maps.create(&PostParams::default(), &dependent).await.unwrap();
 
     maps.delete("owner", &DeleteParams::background()).await.unwrap();
-    wait_for("the owned object to be collected", SOON, async || {
-        let left = maps.get_opt("owned").await?;
+    wait_for("the dependent object to be collected", SOON, async || {
+        let left = maps.get_opt("dependent").await?;
         ensure!(left.is_none(), "{left:?}");
         Ok(())
     })
@@ -162,7 +162,7 @@ async fn the_garbage_collector_and_the_namespace_controller_work() {
 
 #[tokio::test]
 async fn an_object_that_never_meets_the_condition_is_shown() {
-    let client = control_plane().await.client().await.unwrap();
+    let client = control_plane().await.unwrap().client().await.unwrap();
     let namespaces: Api<Namespace> = Api::all(client);
     let short = Duration::from_millis(500);
     let error = wait_for_object(&namespaces, "default", "never so", short, |_| false).await.unwrap_err();

@@ -3,13 +3,18 @@
 mod account;
 mod admin;
 mod attempt;
+mod calls;
+mod faults;
 mod iam;
 mod identity;
 mod keys;
 mod server;
 
 pub use account::Account;
+pub use admin::Options;
 pub use attempt::{Attempt, Operation, Probe};
+pub use calls::{Call, Calls, Count};
+pub use faults::{Fault, FaultId};
 pub use identity::{Credentials, Identity};
 pub use keys::Key;
 pub use server::StrictAws;
