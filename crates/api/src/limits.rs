@@ -33,9 +33,9 @@ pub const LABEL: usize = 63;
 /// Region name.
 pub const REGION: usize = 32;
 /// `path/Name` of a role or user: 64 for the name (D§4.1), and of the 512 that IAM takes for a path as many as fit the status.
-pub const ENTITY: usize = 320;
+pub const ENTITY: usize = 256;
 /// ARN of a role, user or key.
-pub const ARN: usize = 384;
+pub const ARN: usize = 320;
 /// One KMS action.
 pub const ACTION: usize = 64;
 /// Key or value of an encryption context; a grant's constraint takes as many (D§3.1).
@@ -56,7 +56,7 @@ pub const CONDITION_MESSAGE: usize = 512;
 /// `subject` of a drift entry: a Sid, a policy name, a field.
 pub const DRIFT_SUBJECT: usize = 128;
 /// `expected` and `observed` of a drift entry.
-pub const DRIFT_VALUE: usize = 160;
+pub const DRIFT_VALUE: usize = 128;
 /// `message` of a drift entry.
 pub const DRIFT_MESSAGE: usize = 320;
 /// `reason` of a principal's verdict.

@@ -54,7 +54,8 @@ fn entity(field: &str) -> Schema {
     ruled(
         text(limits::ENTITY),
         &[
-            Rule::new(format!("self.matches(r'^{}$')", cel::ENTITY)).message(
+            // An ARN would pass for a path.
+            Rule::new(format!("self.matches(r'^{}$') && !self.startsWith('arn:')", cel::ENTITY)).message(
                 format!(
                     "{field} must be Name or path/Name, without wildcards and without an ARN; an ARN goes into arn"
                 )
