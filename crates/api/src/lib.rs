@@ -22,6 +22,7 @@ pub use account::{
     AllowRule, Ambient, AssumeRole, AwsAccount, AwsAccountSpec, AwsAccountStatus, Credentials, Endpoints, Identity,
     LocalSecretRef, NamespaceRule, Quotas, SecretKeyRef, Sharing, WebIdentity,
 };
+pub use conditions::{ConditionType, Reason};
 pub use crds::{CrdFile, crd_files, crds};
 pub use drift::{Drift, DriftKind, DriftLayer, LastCorrection};
 pub use mode::Mode;

@@ -6,7 +6,7 @@ use super::{formed, set};
 use crate::{cel, limits};
 
 fn account_id_schema() -> Schema {
-    formed(12, "^[0-9]{12}$", "an account id has 12 digits; write it in quotes, like \"444455556666\"")
+    formed(32, "^[0-9]{12}$", "an account id has 12 digits; write it in quotes, like \"444455556666\"")
 }
 
 pub(crate) fn account_id(_: &mut SchemaGenerator) -> Schema {

@@ -142,7 +142,7 @@ pub(crate) fn encryption_context(_: &mut SchemaGenerator) -> Schema {
 
 pub(crate) fn organization_id(_: &mut SchemaGenerator) -> Schema {
     formed(
-        34,
+        limits::LABEL,
         "^o-[a-z0-9]{10,32}$",
         "organizationId must be o- and 10 to 32 lower case letters and digits, like o-a1b2c3d4e5",
     )
