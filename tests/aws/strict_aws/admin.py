@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
+from moto.core.utils import utcnow
+
 from .faults import Fault, Faults
 from .httpd import Reply, Request
 from .iam import entities
@@ -100,7 +102,7 @@ class Admin:
             raise ValueError(f"there is no key {body['arn']}")
         key.key_state, key.enabled = body["state"], body["state"] == "Enabled"
         if body["state"] == "PendingDeletion":
-            key.deletion_date = datetime.now(UTC)
+            key.deletion_date = utcnow()
         return {}
 
     def _expire_sessions(self, body: Body) -> Body:

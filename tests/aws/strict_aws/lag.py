@@ -1,6 +1,7 @@
 """Reads that lag behind writes, by account: GetKeyPolicy and IAM's reads (D§1.4, D§1.5, D§4.7).
 
-A read at time t with a lag of N ms sees the state at t - N. With flapping, each read sees that state or the present one.
+A read at time t with a lag of N ms sees the state at t - N. With flapping, each read sees that state or the present
+one.
 """
 
 import copy

@@ -9,11 +9,12 @@ from .errors import AwsError
 
 # Requests a second, for each account and Region.
 _KMS = {
-    "PutKeyPolicy": 15, "GetKeyPolicy": 1000, "DescribeKey": 2000, "ListGrants": 100, "ListRetirableGrants": 100,
-    "CreateGrant": 50, "RevokeGrant": 30, "RetireGrant": 30, "ListKeys": 500, "ListAliases": 500, "ListKeyPolicies": 100,
-    "ListResourceTags": 2000, "TagResource": 10, "UntagResource": 5, "CreateKey": 5, "CreateAlias": 5, "UpdateAlias": 5,
-    "EnableKey": 5, "DisableKey": 5, "EnableKeyRotation": 15, "DisableKeyRotation": 5, "GetKeyRotationStatus": 1000,
-    "GetPublicKey": 2000, "ScheduleKeyDeletion": 15, "CancelKeyDeletion": 5, "ReplicateKey": 5, "UpdateKeyDescription": 5,
+    "PutKeyPolicy": 15, "GetKeyPolicy": 1000, "DescribeKey": 2000, "ListGrants": 100, "CreateGrant": 50,
+    "RevokeGrant": 30, "ListKeys": 500, "ListAliases": 500, "ListKeyPolicies": 100, "ListResourceTags": 2000,
+    "TagResource": 10, "UntagResource": 5, "CreateKey": 5, "CreateAlias": 5, "UpdateAlias": 5, "EnableKey": 5,
+    "DisableKey": 5, "EnableKeyRotation": 15, "DisableKeyRotation": 5, "GetKeyRotationStatus": 1000,
+    "GetPublicKey": 2000, "ScheduleKeyDeletion": 15, "CancelKeyDeletion": 5, "ReplicateKey": 5,
+    "UpdateKeyDescription": 5,
 }  # fmt: skip
 _CRYPTOGRAPHIC = {
     "Encrypt",

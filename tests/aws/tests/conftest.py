@@ -12,8 +12,9 @@ PACKAGE = Path(__file__).parent.parent
 
 def started(folder: Path, *arguments: str) -> tuple[subprocess.Popen, int]:
     port_file = folder / "port"
+    command = [sys.executable, "-m", "strict_aws", "--port", "0", "--port-file", str(port_file), "--exit-with-stdin"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "strict_aws", "--port", "0", "--port-file", str(port_file), "--exit-with-stdin", *arguments],
+        [*command, *arguments],
         cwd=PACKAGE,
         env=environment(),
         stdin=subprocess.PIPE,

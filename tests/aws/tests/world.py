@@ -12,6 +12,7 @@ from urllib.request import Request, urlopen
 
 import boto3
 import pytest
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -43,7 +44,7 @@ class Aws:
 
     def client(self, service: str, region: str, credentials: Credentials | None, url: str | None = None) -> Any:
         who = credentials or Credentials("", "")
-        config = _CONFIG if credentials else _CONFIG.merge(Config(signature_version=__import__("botocore").UNSIGNED))
+        config = _CONFIG if credentials else _CONFIG.merge(Config(signature_version=UNSIGNED))
         return boto3.client(
             service,
             region_name=region,
@@ -147,7 +148,9 @@ def deny(actions: str | list[str], resource: str | list[str] = "*", **more: Any)
     return policy({"Effect": "Deny", "Action": actions, "Resource": resource, **more})
 
 
-def key_statement(principal: str | list[str], actions: str | list[str] = USE, effect: str = "Allow", **more: Any) -> dict:
+def key_statement(
+    principal: str | list[str], actions: str | list[str] = USE, effect: str = "Allow", **more: Any
+) -> dict:
     who = principal if principal == "*" else {"AWS": principal}
     return {"Effect": effect, "Principal": who, "Action": actions, "Resource": "*", **more}
 
@@ -156,8 +159,8 @@ def trusting(principal: str | list[str], **more: Any) -> dict:
     return policy({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole", **more})
 
 
-class refused:  # noqa: N801 - reads as a word in `with refused("AccessDenied"):`
-    """The block ends with this AWS error, whose message contains `text`."""
+class refused:
+    """`with refused("AccessDenied"):` the block ends with this AWS error, whose message contains `text`."""
 
     def __init__(self, code: str, text: str = "", status: int | None = None):
         self._code, self._text, self._status = code, text, status

@@ -1,6 +1,6 @@
 """moto's IAM with the parts replaced that are not AWS's."""
 
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -31,7 +31,7 @@ _DETAILS = "GetAccountAuthorizationDetailsResponse"
 
 
 class StrictIam(BoundToCall, IamResponse):
-    RESPONSE_KEY_PATH_TO_TRANSFORMER = {
+    RESPONSE_KEY_PATH_TO_TRANSFORMER: ClassVar = {
         **IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER,
         "CreateRoleResponse.Role.AssumeRolePolicyDocument": _encoded,
         "GetRoleResponse.Role.AssumeRolePolicyDocument": _encoded,

@@ -56,7 +56,8 @@ def _size(world: World, call: Call) -> int:
     if not 1 <= asked <= 1000:
         raise AwsError(
             "ValidationError",
-            f"1 validation error detected: Value '{text}' at 'maxItems' failed to satisfy constraint: Member must have value between 1 and 1000",
+            f"1 validation error detected: Value '{text}' at 'maxItems' failed to satisfy constraint: "
+            "Member must have value between 1 and 1000",
         )
     return min(asked, world.options.page_size)
 

@@ -9,7 +9,8 @@ def hidden(caller: Principal, action: str) -> AwsError:
     return AwsError(
         "AccessDeniedException",
         f"User: {caller.arn} is not authorized to perform: {action} on this resource because the resource does not "
-        "exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
+        "exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies "
+        "access",
     )
 
 

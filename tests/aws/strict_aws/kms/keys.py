@@ -1,4 +1,7 @@
-"""From a reference in a request to the key, wherever it lives (D§2.5: bare ids and aliases mean the caller's account)."""
+"""From a reference in a request to the key, wherever it lives.
+
+Bare ids and aliases mean the caller's own account (D§2.5).
+"""
 
 import re
 from collections.abc import Iterator

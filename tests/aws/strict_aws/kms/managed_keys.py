@@ -25,7 +25,7 @@ def adopt(world: World, key: Key, alias: str) -> None:
         "Id": f"auto-{service}-2",
         "Statement": [
             {
-                "Sid": f"Allow access through {service} for all principals in the account that are authorized to use it",
+                "Sid": f"Allow access through {service} for all principals that may use it",
                 "Effect": "Allow",
                 "Principal": {"AWS": "*"},
                 "Action": [

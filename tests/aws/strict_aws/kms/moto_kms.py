@@ -59,7 +59,8 @@ class StrictKms(BoundToCall, KmsResponse):
         if not isinstance(text, str):
             raise AwsError(
                 "ValidationException",
-                "1 validation error detected: Value null at 'policy' failed to satisfy constraint: Member must not be null",
+                "1 validation error detected: Value null at 'policy' failed to satisfy constraint: "
+                "Member must not be null",
             )
         context = request_context.with_key(self.world, self.call, self.key, "kms:PutKeyPolicy", None)
         accepted = put_policy.accept(self.world, self.call, self.key, text, context)

@@ -36,7 +36,7 @@ def with_key(world: World, call: Call, key: Key, action: str, reference: str | N
         "kms:KeySpec": key.key_spec,
         "kms:KeyUsage": key.key_usage,
         "kms:KeyOrigin": key.origin,
-        "kms:MultiRegion": key.multi_region,
+        "kms:MultiRegion": bool(key.multi_region),
         "kms:RequestAlias": _alias(reference),
         "kms:EncryptionAlgorithm": params.get("EncryptionAlgorithm"),
         "kms:SigningAlgorithm": params.get("SigningAlgorithm"),

@@ -43,8 +43,8 @@ _ELEMENTS = {
     "Condition",
 }
 _PRINCIPAL_TYPES = {"AWS", "Service", "Federated", "CanonicalUser"}
-_ACTION = re.compile(r"^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$")
-_SID = re.compile(r"^[A-Za-z0-9]*$")
+_ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
+_SID = re.compile(r"[A-Za-z0-9]*")
 
 
 def parse(text: str, kind: Kind) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _actions(statement: dict[str, Any], kind: Kind) -> None:
             raise Malformed("Policy statement must contain actions.")
         return
     for action in _strings(value):
-        if not _ACTION.match(action):
+        if not _ACTION.fullmatch(action):
             raise Malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
 
 
@@ -157,9 +157,10 @@ def _conditions(conditions: Any) -> None:
 
 
 def _sids(sids: list[str]) -> None:
-    if not all(_SID.match(sid) for sid in sids):
+    if not all(_SID.fullmatch(sid) for sid in sids):
         raise Malformed(
-            "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
+            "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression "
+            "[0-9A-Za-z]*"
         )
     if len(set(sids)) != len(sids):
         raise Malformed("Statement IDs (SID) in a single policy must be unique.")

@@ -12,13 +12,13 @@ from ..iam import entities
 from ..world import World
 from .document import Statement, as_list, compile_document, statements_of
 
-_ACCOUNT = re.compile(r"^\d{12}$")
-_ROOT = re.compile(r"^arn:(?P<partition>[a-z-]+):iam::(?P<account>\d{12}):root$")
+_ACCOUNT = re.compile(r"\d{12}")
+_ROOT = re.compile(r"arn:(?P<partition>[a-z-]+):iam::(?P<account>\d{12}):root")
 _SESSION = re.compile(
-    r"^arn:(?P<partition>[a-z-]+):sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/*?]+)/(?P<session>[^/*?]+)$"
+    r"arn:(?P<partition>[a-z-]+):sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/*?]+)/(?P<session>[^/*?]+)"
 )
-_FEDERATED_USER = re.compile(r"^arn:(?P<partition>[a-z-]+):sts::(?P<account>\d{12}):federated-user/[^/*?]+$")
-_UNIQUE_ID = re.compile(r"^A(?:ROA|IDA)[A-Z0-9]{12,}$")
+_FEDERATED_USER = re.compile(r"arn:(?P<partition>[a-z-]+):sts::(?P<account>\d{12}):federated-user/[^/*?]+")
+_UNIQUE_ID = re.compile(r"A(?:ROA|IDA)[A-Z0-9]{12,}")
 
 
 class InvalidPrincipal(Exception):
@@ -81,17 +81,17 @@ def _pinned(world: World, partition: str, entry: Any, pins: dict[str, _Pin], vis
         raise InvalidPrincipal(entry)
     if entry == "*":
         return entry
-    if _ACCOUNT.match(entry):
+    if _ACCOUNT.fullmatch(entry):
         entry = f"arn:{partition}:iam::{entry}:root"
-    if root := _ROOT.match(entry):
+    if root := _ROOT.fullmatch(entry):
         _require_account(world, partition, root, entry)
         return entry
-    if session := _SESSION.match(entry):
+    if session := _SESSION.fullmatch(entry):
         _require_account(world, partition, session, entry)
         if entities.role(partition, session["account"], session["role"]) is None:
             raise InvalidPrincipal(entry)
         return entry
-    if federated := _FEDERATED_USER.match(entry):
+    if federated := _FEDERATED_USER.fullmatch(entry):
         _require_account(world, partition, federated, entry)
         return entry
     return _pinned_entity(world, partition, entry, pins, visible)
@@ -104,7 +104,7 @@ def _require_account(world: World, partition: str, found: re.Match[str], entry: 
 
 def _pinned_entity(world: World, partition: str, entry: str, pins: dict[str, _Pin], visible: Visible) -> str:
     entity, account = None, None
-    if _UNIQUE_ID.match(entry):
+    if _UNIQUE_ID.fullmatch(entry):
         # The id of a living entity is as good as its ARN; an orphaned one names nobody [inferred from D§1.4].
         for known in world.accounts_of(partition):
             entity = entities.by_id(partition, known.id, entry)

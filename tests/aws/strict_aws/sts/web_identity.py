@@ -1,4 +1,4 @@
-"""AssumeRoleWithWebIdentity: the token's signature, issuer, audience and expiry, and what the role's trust asks of it."""
+"""AssumeRoleWithWebIdentity: the token's signature, issuer, audience and expiry, and what the role's trust asks."""
 
 from typing import Any
 
@@ -49,7 +49,8 @@ def _verified(world: World, role: Role, token: str) -> tuple[OpenIDConnectProvid
     keys = world.jwks.get(provider.url)
     if keys is None:
         raise _invalid(
-            "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements"
+            "Couldn't retrieve verification key from your identity provider, please reference "
+            "AssumeRoleWithWebIdentity documentation for requirements"
         )
     key = next((k for k in jwt.PyJWKSet.from_dict(keys).keys if k.key_id == header.get("kid")), None)
     if key is None:
