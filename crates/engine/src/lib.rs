@@ -1,1 +1,19 @@
-//! Stub.
+//! What is decided about a `SharedKey`, as pure functions over plain data.
+//!
+//! A reconcile reads as one sentence: resolve → observe → compare → plan → apply → summarise. `resolve`, `compare`, `plan` and
+//! `summarise` live here; `observe` and `apply` need clients and live in `sharedkey-aws`. Nothing in this crate knows a
+//! client, a clock or a source of randomness: those are arguments.
+
+pub mod accounts;
+pub mod backoff;
+pub mod compare;
+pub mod desired;
+pub mod ledger;
+pub mod names;
+pub mod observed;
+pub mod plan;
+pub mod problem;
+pub mod resolve;
+pub mod summarise;
+pub mod verdict;
+pub mod write;

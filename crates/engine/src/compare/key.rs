@@ -1,0 +1,134 @@
+//! Layer `key`: the key exists, can be used, and is still the one that the alias means.
+
+use sharedkey_api::{DriftKind, conditions::Reason};
+
+use super::{Case, Cause, Finding};
+use crate::{observed::AliasTarget, plan::Blocker};
+
+fn finding(case: &Case<'_>, kind: DriftKind, subject: String, expected: &str, observed: &str, message: String) -> Vec<Finding> {
+    vec![Finding {
+        kind,
+        cause: Cause::Drift,
+        account: case.owner().clone(),
+        principals: Vec::new(),
+        resource: None,
+        subject,
+        expected: Some(expected.to_owned()),
+        observed: Some(observed.to_owned()),
+        message,
+    }]
+}
+
+/// `KeyMissing`: KMS knows no such key or alias.
+pub(super) fn missing(case: &Case<'_>) -> Vec<Finding> {
+    let (Ok(known), Ok(metadata)) = (&case.observed.key.arn, &case.observed.key.metadata) else { return Vec::new() };
+    if known.is_some() && metadata.is_some() {
+        return Vec::new();
+    }
+    let subject = known.as_ref().map_or_else(|| case.desired.key.source.to_string(), ToString::to_string);
+    let (owner, region) = (case.owner(), &case.desired.key.region);
+    let message =
+        format!("{subject} does not exist in account {owner}, Region {region}; correct spec.key or create it, nothing can be shared until then");
+    finding(case, DriftKind::KeyMissing, subject, "exists", "does not exist", message)
+}
+
+/// `KeyDisabled`, `KeyPendingDeletion`, `KeyUnavailable`: nobody can use the key (D§1.6).
+pub(super) fn state(case: &Case<'_>) -> Vec<Finding> {
+    let (Some(key), Ok(Some(metadata))) = (case.key, &case.observed.key.metadata) else { return Vec::new() };
+    let (kind, advice) = match metadata.state.as_str() {
+        "Enabled" | "Updating" => return Vec::new(),
+        "Disabled" => (DriftKind::KeyDisabled, "enable it with kms:EnableKey".to_owned()),
+        "PendingDeletion" | "PendingReplicaDeletion" => {
+            let when = metadata.deletion_date.as_deref().map(|date| format!(" on {date}")).unwrap_or_default();
+            (DriftKind::KeyPendingDeletion, format!("it will be gone{when}, stop that with kms:CancelKeyDeletion"))
+        }
+        _ => (DriftKind::KeyUnavailable, "wait for it, or bring its key material or key store back".to_owned()),
+    };
+    let message = format!("nobody can use {key}, because it is in state {}; {advice}", metadata.state);
+    finding(case, kind, key.to_string(), "Enabled", &metadata.state, message)
+}
+
+/// `AliasMoved`: the alias no longer points to the key that this object shares. The object stays with its key: following the
+/// alias would share another one that nobody asked for.
+pub(super) fn alias(case: &Case<'_>) -> Vec<Finding> {
+    let (Some(key), Some(target)) = (case.key, &case.observed.key.alias_target) else { return Vec::new() };
+    let observed = match target {
+        AliasTarget::Key(target) if target == key => return Vec::new(),
+        AliasTarget::Key(target) => target.to_string(),
+        AliasTarget::Missing => "no such alias".to_owned(),
+    };
+    let alias = case.desired.key.source.to_string();
+    let message = format!(
+        "{alias} meant {key} when it was resolved and now points to: {observed}; this object still shares {key}; point the alias back, or \
+         create a new SharedKey for the other key"
+    );
+    finding(case, DriftKind::AliasMoved, alias, &key.to_string(), &observed, message)
+}
+
+/// A key whose policy belongs to AWS can never be shared (D§1.5).
+pub(super) fn unwritable(case: &Case<'_>) -> Option<Blocker> {
+    let (Some(key), Ok(Some(metadata))) = (case.key, &case.observed.key.metadata) else { return None };
+    metadata.aws_managed.then(|| Blocker {
+        reason: Reason::KeyNotShareable,
+        message: format!("{key} is managed by AWS, and its key policy cannot be changed; share a customer managed key"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::testing::World;
+
+    #[test]
+    fn a_key_that_is_enabled_is_no_finding() {
+        let world = World::shared();
+        assert_eq!(world.check(missing), vec![]);
+        assert_eq!(world.check(state), vec![]);
+    }
+
+    #[test]
+    fn each_state_in_which_nobody_can_use_the_key_has_its_kind() {
+        for (state_name, kind) in [
+            ("Disabled", DriftKind::KeyDisabled),
+            ("PendingDeletion", DriftKind::KeyPendingDeletion),
+            ("PendingReplicaDeletion", DriftKind::KeyPendingDeletion),
+            ("PendingImport", DriftKind::KeyUnavailable),
+            ("Unavailable", DriftKind::KeyUnavailable),
+            ("Creating", DriftKind::KeyUnavailable),
+            ("SomethingNew", DriftKind::KeyUnavailable),
+        ] {
+            let mut world = World::shared();
+            world.metadata().state = state_name.into();
+            let found = world.check(state);
+            assert_eq!(found.iter().map(|finding| finding.kind).collect::<Vec<_>>(), vec![kind], "{state_name}");
+            assert_eq!(found[0].observed.as_deref(), Some(state_name));
+        }
+    }
+
+    #[test]
+    fn a_key_that_kms_does_not_know_is_missing() {
+        let mut world = World::shared();
+        world.observed.key.metadata = Ok(None);
+        assert_eq!(world.check(missing)[0].kind, DriftKind::KeyMissing);
+    }
+
+    #[test]
+    fn an_alias_that_points_elsewhere_has_moved() {
+        let mut world = World::shared();
+        world.by_alias("alias/orders");
+        let key = world.key();
+        world.observed.key.alias_target = Some(AliasTarget::Key(key));
+        assert_eq!(world.check(alias), vec![]);
+        for (target, observed) in [
+            (
+                AliasTarget::Key("arn:aws:kms:eu-west-1:111122223333:key/other".parse().unwrap()),
+                "arn:aws:kms:eu-west-1:111122223333:key/other",
+            ),
+            (AliasTarget::Missing, "no such alias"),
+        ] {
+            world.observed.key.alias_target = Some(target);
+            let found = world.check(alias);
+            assert_eq!((found[0].kind, found[0].observed.as_deref()), (DriftKind::AliasMoved, Some(observed)));
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What differs between the spec and AWS, and why it does.
+//!
+//! One list of small pure checks, at least one for each drift kind (design §13); each file holds the checks of one layer with their
+//! tests. Comparing cannot fail: what could not be read was said in [`Observed`], and no check guesses about it.
+
+mod access;
+mod delegation;
+mod key;
+mod statement;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::collections::BTreeSet;
+
+use sharedkey_api::{DriftKind, Mode, conditions::Reason};
+use sharedkey_policy::{AccountId, EntityArn, KeyArn, NormalContext, PolicyDocument, Statement};
+
+use crate::{
+    desired::{Desired, DesiredConsumer},
+    ledger::{Record, Resource, Target},
+    observed::Observed,
+    plan::Blocker,
+    verdict::{self, ConsumerVerdict},
+};
+
+/// The result of a comparison.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// The key that the object is bound to, once it is known.
+    pub key: Option<KeyArn>,
+    /// The statements that have to stand in the key policy.
+    pub statements: Vec<WantedStatement>,
+    /// Principals that are not named although the spec names them: gone, or recreated by somebody (D§1.4).
+    pub left_out: BTreeSet<EntityArn>,
+    /// What differs.
+    pub findings: Vec<Finding>,
+    /// What is ours in AWS and no longer asked for.
+    pub leftovers: Vec<Target>,
+    /// What has to change before anything is shared.
+    pub blockers: Vec<Blocker>,
+    /// What each principal can do.
+    pub verdicts: Vec<ConsumerVerdict>,
+}
+
+/// A statement of ours, as it has to be.
+#[derive(Clone, Debug)]
+pub struct WantedStatement {
+    /// The consumer that it is for.
+    pub consumer: String,
+    /// How the ledger knows it.
+    pub resource: Resource,
+    /// The statement.
+    pub statement: Statement,
+}
+
+/// Why something differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody else changed it.
+    Drift,
+    /// We have not written it yet.
+    NotYet,
+    /// The spec changed since we wrote it.
+    SpecChanged,
+    /// We wrote it a moment ago, and this reading is older (D§1.5).
+    Propagating,
+    /// It stands under our name, and we do not know it.
+    Conflict,
+}
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What differs.
+    pub kind: DriftKind,
+    /// Why it differs.
+    pub cause: Cause,
+    /// The account in which it differs.
+    pub account: AccountId,
+    /// The principals that it concerns.
+    pub principals: Vec<String>,
+    /// The thing of ours that a write would mend.
+    pub resource: Option<Resource>,
+    /// Sid, policy, alias, key or principal.
+    pub subject: String,
+    /// How it should be.
+    pub expected: Option<String>,
+    /// How it is.
+    pub observed: Option<String>,
+    /// The sentence for people: what differs and what that means.
+    pub message: String,
+}
+
+impl Finding {
+    /// Whether status reports the finding as drift. In Observe mode nothing is written, so whatever differs is outstanding.
+    pub fn is_drift(&self, mode: Mode) -> bool {
+        match self.cause {
+            Cause::Drift => true,
+            Cause::NotYet | Cause::SpecChanged | Cause::Conflict => mode == Mode::Observe,
+            Cause::Propagating => false,
+        }
+    }
+}
+
+/// What all checks look at.
+pub(crate) struct Case<'a> {
+    pub desired: &'a Desired,
+    pub observed: &'a Observed,
+    pub record: &'a Record,
+    pub key: Option<&'a KeyArn>,
+    pub statements: &'a [WantedStatement],
+    pub left_out: &'a BTreeSet<EntityArn>,
+    pub context: &'a NormalContext,
+    pub verdicts: &'a [ConsumerVerdict],
+}
+
+impl<'a> Case<'a> {
+    pub(crate) fn owner(&self) -> &'a AccountId {
+        &self.desired.key.account.id
+    }
+
+    pub(crate) fn consumer(&self, name: &str) -> Option<&'a DesiredConsumer> {
+        self.desired.consumers.iter().find(|consumer| consumer.name == name)
+    }
+
+    pub(crate) fn document(&self) -> Option<&'a PolicyDocument> {
+        self.observed.document()
+    }
+
+    /// Why a thing of ours that is not as it should be differs, from what the ledger knows of it. `found` is the fingerprint
+    /// of what stands there, if anything does.
+    pub(crate) fn cause(&self, resource: &Resource, found: Option<&str>, lagging: bool) -> Cause {
+        match (self.record.applied(resource), found) {
+            _ if lagging => Cause::Propagating,
+            (Some(known), Some(found)) if known.fingerprint == found => Cause::SpecChanged,
+            (Some(_), _) => Cause::Drift,
+            (None, None) => Cause::NotYet,
+            (None, Some(found)) => match self.record.get(resource) {
+                // Our own write whose answer never came, or one that a crash cut off from its confirmation.
+                Some(intended) if intended.fingerprint == found => Cause::SpecChanged,
+                _ if self.desired.take_over => Cause::NotYet,
+                _ => Cause::Conflict,
+            },
+        }
+    }
+}
+
+type Check = fn(&Case<'_>) -> Vec<Finding>;
+
+/// Every check, in the order in which status lists what they find.
+const CHECKS: [Check; 13] = [
+    key::missing,
+    key::state,
+    key::alias,
+    statement::unreadable,
+    statement::missing,
+    statement::changed,
+    statement::duplicated,
+    statement::recreated,
+    statement::orphaned,
+    delegation::entity_missing,
+    delegation::inline,
+    delegation::managed,
+    access::blocked,
+];
+
+/// Compares the spec with AWS.
+pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Comparison {
+    let key = observed.key.arn.as_ref().ok().and_then(Option::as_ref);
+    let left_out = statement::left_out(desired, observed, record);
+    let context = NormalContext { partition: desired.key.partition(), unique_ids: observed.unique_ids() };
+    let statements = key.map(|key| wanted(desired, key, &left_out)).unwrap_or_default();
+    let verdicts = verdict::verdicts(desired, observed, key);
+    let case = Case {
+        desired,
+        observed,
+        record,
+        key,
+        statements: &statements,
+        left_out: &left_out,
+        context: &context,
+        verdicts: &verdicts,
+    };
+    let findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&case)).collect();
+    let blockers = blockers(&case, &findings);
+    let leftovers = leftovers(desired, key, record);
+    Comparison { key: key.cloned(), statements, left_out, findings, leftovers, blockers, verdicts }
+}
+
+impl Comparison {
+    /// The context in which statements of this key are compared.
+    pub fn context(&self, key: &KeyArn) -> NormalContext {
+        NormalContext::new(key.partition())
+    }
+
+    /// The context in which identity policies are compared: they name no principals.
+    pub fn identity_context(&self, desired: &Desired) -> NormalContext {
+        NormalContext::new(desired.key.partition())
+    }
+}
+
+fn wanted(desired: &Desired, key: &KeyArn, left_out: &BTreeSet<EntityArn>) -> Vec<WantedStatement> {
+    desired
+        .consumers
+        .iter()
+        .flat_map(|consumer| {
+            consumer.key_statements(&desired.names, key.partition(), left_out).into_iter().map(|statement| {
+                let sid = statement.sid().unwrap_or_default().to_owned();
+                WantedStatement {
+                    consumer: consumer.name.clone(),
+                    resource: Resource::Statement { key: key.clone(), sid },
+                    statement,
+                }
+            })
+        })
+        .collect()
+}
+
+/// What the ledger knows as ours and the spec no longer asks for. What the spec still asks for stays, even where it cannot be
+/// stated at the moment because its principal is gone.
+fn leftovers(desired: &Desired, key: Option<&KeyArn>, record: &Record) -> Vec<Target> {
+    let mut asked: BTreeSet<Resource> = BTreeSet::new();
+    for consumer in &desired.consumers {
+        asked.extend(consumer.principals.iter().flat_map(|principal| consumer.delegated_by(&desired.names, principal)));
+    }
+    if let Some(key) = key {
+        asked.extend(wanted(desired, key, &BTreeSet::new()).into_iter().map(|wanted| wanted.resource));
+    }
+    record.targets.iter().filter(|target| !asked.contains(&target.resource)).cloned().collect()
+}
+
+/// What keeps the object from being shared at all: the key, a principal that does not exist, or somebody's statement under our
+/// name. Writing one half then would only leave half a share.
+fn blockers(case: &Case<'_>, findings: &[Finding]) -> Vec<Blocker> {
+    let mut blockers = Vec::new();
+    for finding in findings {
+        let reason = match (finding.kind, finding.cause) {
+            (_, Cause::Conflict) => Reason::OwnerConflict,
+            (DriftKind::KeyMissing, _) => Reason::KeyNotFound,
+            (DriftKind::KeyDisabled, _) => Reason::KeyDisabled,
+            (DriftKind::KeyPendingDeletion, _) => Reason::KeyPendingDeletion,
+            (DriftKind::KeyUnavailable, _) => Reason::KeyUnavailable,
+            (DriftKind::PolicyUnreadable, _) => Reason::PolicyMalformed,
+            (DriftKind::EntityMissing, Cause::NotYet) => Reason::PrincipalNotFound,
+            _ => continue,
+        };
+        blockers.push(Blocker { reason, message: finding.message.clone() });
+    }
+    blockers.extend(key::unwritable(case));
+    blockers
+}

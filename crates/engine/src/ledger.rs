@@ -1,0 +1,203 @@
+//! What we have written in AWS, remembered outside of AWS and outside of what a tenant can write.
+//!
+//! A target is recorded before its first write and forgotten after it is gone. Un-sharing, lost status, restored backups and
+//! crashes all work from here (design §5). The fingerprint of what was last written tells drift from a changed spec.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sharedkey_policy::{AccountId, EntityArn, KeyArn, PolicyArn};
+
+use crate::names::ObjectName;
+
+/// All that one object has written, and the key that it is bound to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The object, so that a record found under a hashed name says whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectName>,
+    /// The key that the object's alias meant when it was first resolved. Kept here and not only in status, because a tenant
+    /// may write status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyArn>,
+    /// What was written, in no particular order; one entry per resource.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<Target>,
+}
+
+/// One thing of ours in AWS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// What it is.
+    pub resource: Resource,
+    /// The consumer of the spec that it was written for.
+    pub consumer: String,
+    /// The `AwsAccount` through which it was written, and through which it is removed.
+    pub account_ref: String,
+    /// Whether the write is known to have happened.
+    pub state: State,
+    /// Fingerprint of what was last written. For a target that is only intended: of what was about to be written.
+    pub fingerprint: String,
+    /// The unique ids behind the principals when they were last written (statements only): a role that was deleted and
+    /// created again has another (D§1.4).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub principals: BTreeMap<EntityArn, String>,
+}
+
+/// Whether a write is known to have happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    /// Recorded before the write; whether it was performed is not known.
+    Intended,
+    /// AWS confirmed the write.
+    Applied,
+}
+
+/// A thing of ours in AWS, by its identity there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "type")]
+pub enum Resource {
+    /// A statement in a key policy.
+    Statement {
+        /// The key.
+        key: KeyArn,
+        /// The statement's Sid.
+        sid: String,
+    },
+    /// An inline policy of a role or user.
+    InlinePolicy {
+        /// The role or user.
+        entity: EntityArn,
+        /// The policy's name.
+        name: String,
+    },
+    /// A customer managed policy.
+    ManagedPolicy {
+        /// The policy.
+        policy: PolicyArn,
+    },
+    /// A managed policy on a role or user.
+    Attachment {
+        /// The policy.
+        policy: PolicyArn,
+        /// The role or user.
+        entity: EntityArn,
+    },
+}
+
+impl Resource {
+    /// The account in which the resource lives.
+    pub fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Statement { key, .. } => Some(key.account().clone()),
+            Self::InlinePolicy { entity, .. } | Self::Attachment { entity, .. } => Some(entity.account().clone()),
+            Self::ManagedPolicy { policy } => policy.account().cloned(),
+        }
+    }
+}
+
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Statement { key, sid } => write!(f, "statement {sid:?} in the key policy of {key}"),
+            Self::InlinePolicy { entity, name } => write!(f, "inline policy {name:?} of {entity}"),
+            Self::ManagedPolicy { policy } => write!(f, "managed policy {policy}"),
+            Self::Attachment { policy, entity } => write!(f, "{policy} attached to {entity}"),
+        }
+    }
+}
+
+impl Record {
+    /// The target for a resource.
+    pub fn get(&self, resource: &Resource) -> Option<&Target> {
+        self.targets.iter().find(|target| &target.resource == resource)
+    }
+
+    /// Whether AWS has confirmed a write of the resource.
+    pub fn applied(&self, resource: &Resource) -> Option<&Target> {
+        self.get(resource).filter(|target| target.state == State::Applied)
+    }
+
+    /// Records a target before its write. One that is already applied keeps its state and fingerprint until the new write is
+    /// confirmed, so that a crash in between still tells drift from our own work.
+    pub fn intend(&mut self, target: Target) {
+        match self.targets.iter_mut().find(|known| known.resource == target.resource) {
+            None => self.targets.push(Target { state: State::Intended, ..target }),
+            Some(known) if known.state == State::Intended => *known = Target { state: State::Intended, ..target },
+            Some(known) => known.account_ref = target.account_ref,
+        }
+    }
+
+    /// Records that AWS confirmed a write.
+    pub fn confirm(&mut self, target: Target) {
+        let target = Target { state: State::Applied, ..target };
+        match self.targets.iter_mut().find(|known| known.resource == target.resource) {
+            None => self.targets.push(target),
+            Some(known) => *known = target,
+        }
+    }
+
+    /// Forgets a resource that is gone.
+    pub fn forget(&mut self, resource: &Resource) {
+        self.targets.retain(|target| &target.resource != resource);
+    }
+
+    /// Forgets the ids of principals that are not kept, by consumer and principal.
+    pub fn keep_principals(&mut self, kept: impl Fn(&str, &EntityArn) -> bool) {
+        for Target { consumer, principals, .. } in &mut self.targets {
+            principals.retain(|principal, _| kept(consumer, principal));
+        }
+    }
+
+    /// The unique id that stood behind a principal when one of our statements last named it.
+    pub fn unique_id(&self, principal: &EntityArn) -> Option<&str> {
+        self.targets.iter().find_map(|target| target.principals.get(principal)).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(fingerprint: &str) -> Target {
+        Target {
+            resource: Resource::InlinePolicy {
+                entity: "arn:aws:iam::444455556666:role/app".parse().unwrap(),
+                name: "sharedkey@prod@team@orders@partner".into(),
+            },
+            consumer: "partner".into(),
+            account_ref: "partner".into(),
+            state: State::Intended,
+            fingerprint: fingerprint.into(),
+            principals: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn an_intention_does_not_hide_what_is_known_to_be_applied() {
+        let mut record = Record::default();
+        record.intend(target("one"));
+        record.confirm(target("one"));
+        record.intend(target("two"));
+        assert_eq!(record.targets.len(), 1);
+        assert_eq!((record.targets[0].state, record.targets[0].fingerprint.as_str()), (State::Applied, "one"));
+    }
+
+    #[test]
+    fn a_record_survives_its_json() {
+        let mut record = Record { key: Some("arn:aws:kms:eu-west-1:111122223333:key/k".parse().unwrap()), ..Record::default() };
+        record.confirm(target("one"));
+        let json = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), record);
+    }
+
+    #[test]
+    fn what_is_gone_is_forgotten() {
+        let mut record = Record::default();
+        record.intend(target("one"));
+        record.forget(&target("one").resource);
+        assert_eq!(record.targets, vec![]);
+    }
+}

@@ -1,0 +1,357 @@
+//! What to do about a comparison: an ordered list of steps as plain data, or the reasons why nothing is done.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sharedkey_api::{Mode, conditions::Reason};
+use sharedkey_policy::{Edit, EntityArn, KeyArn, PolicyArn, PolicyDocument, Region, Sid, document_fingerprint, fingerprint};
+
+use crate::{
+    compare::{Cause, Comparison, Finding},
+    desired::{Account, Desired, DesiredConsumer},
+    ledger::{Record, Resource, State, Target},
+    names::OwnerId,
+    observed::Observed,
+    write,
+};
+
+/// What to do, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The steps. Key policy first: on the way in either order is safe, on the way out the owner's half must go first (D§10.4).
+    pub steps: Vec<Step>,
+    /// What keeps the object from being shared. Then only what revokes is done.
+    pub blockers: Vec<Blocker>,
+}
+
+/// One write, and what the ledger has to know about it.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The way in.
+    pub account: Account,
+    /// The write.
+    pub action: Action,
+    /// Recorded as intended before, as applied after.
+    pub records: Vec<Target>,
+    /// Forgotten after.
+    pub forgets: Vec<Resource>,
+}
+
+/// A write. Each is idempotent.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Merges into the key policy as it then is.
+    PutKeyPolicy {
+        /// The key.
+        key: KeyArn,
+        /// Its Region.
+        region: Region,
+        /// Whose statements may be touched.
+        owner: OwnerId,
+        /// What changes.
+        edit: Edit,
+        /// Unique ids of the principals that are known to exist.
+        unique_ids: BTreeMap<String, String>,
+    },
+    /// Creates or replaces an inline policy.
+    PutInlinePolicy {
+        /// The role or user.
+        entity: EntityArn,
+        /// The policy's name.
+        name: String,
+        /// Its document.
+        document: PolicyDocument,
+    },
+    /// Deletes an inline policy.
+    DeleteInlinePolicy {
+        /// The role or user.
+        entity: EntityArn,
+        /// The policy's name.
+        name: String,
+    },
+    /// Creates a managed policy, or makes its default version this document.
+    PutManagedPolicy {
+        /// The policy.
+        policy: PolicyArn,
+        /// Its document.
+        document: PolicyDocument,
+        /// Tags of a policy that is created.
+        tags: BTreeMap<String, String>,
+        /// Description of a policy that is created.
+        description: String,
+    },
+    /// Attaches a managed policy.
+    AttachPolicy {
+        /// The policy.
+        policy: PolicyArn,
+        /// The role or user.
+        entity: EntityArn,
+    },
+    /// Detaches a managed policy.
+    DetachPolicy {
+        /// The policy.
+        policy: PolicyArn,
+        /// The role or user.
+        entity: EntityArn,
+    },
+    /// Detaches a managed policy everywhere and deletes it with all its versions.
+    DeleteManagedPolicy {
+        /// The policy.
+        policy: PolicyArn,
+    },
+}
+
+impl Action {
+    /// Whether the write only takes access away. Such a write goes on when another one could not be made.
+    pub fn revokes(&self) -> bool {
+        match self {
+            Self::PutKeyPolicy { edit, .. } => edit.put.is_empty(),
+            Self::DeleteInlinePolicy { .. } | Self::DetachPolicy { .. } | Self::DeleteManagedPolicy { .. } => true,
+            Self::PutInlinePolicy { .. } | Self::PutManagedPolicy { .. } | Self::AttachPolicy { .. } => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::PutKeyPolicy { key, edit, .. } => {
+                write!(f, "write the key policy of {key}")?;
+                for statement in &edit.put {
+                    write!(f, " +{:?}", statement.sid().unwrap_or_default())?;
+                }
+                edit.remove.iter().try_for_each(|sid| write!(f, " -\"{sid}\""))
+            }
+            Self::PutInlinePolicy { entity, name, .. } => write!(f, "put inline policy {name:?} on {entity}"),
+            Self::DeleteInlinePolicy { entity, name } => write!(f, "delete inline policy {name:?} from {entity}"),
+            Self::PutManagedPolicy { policy, .. } => write!(f, "put managed policy {policy}"),
+            Self::AttachPolicy { policy, entity } => write!(f, "attach {policy} to {entity}"),
+            Self::DetachPolicy { policy, entity } => write!(f, "detach {policy} from {entity}"),
+            Self::DeleteManagedPolicy { policy } => write!(f, "delete managed policy {policy}"),
+        }
+    }
+}
+
+/// Something that has to change before the object can be shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocker {
+    /// The condition's reason.
+    pub reason: Reason,
+    /// What is in the way, where, and what to do.
+    pub message: String,
+}
+
+/// Plans the way from `observed` to `desired`.
+///
+/// In Observe mode, and while something blocks, nothing is given. While something blocks in Enforce mode, what was removed from the
+/// spec is still taken away.
+pub fn plan(desired: &Desired, observed: &Observed, record: &Record, comparison: &Comparison) -> Plan {
+    if desired.mode == Mode::Observe {
+        return Plan { steps: Vec::new(), blockers: comparison.blockers.clone() };
+    }
+    let planner = Planner { record, desired, observed, comparison };
+    let edit = planner.edit();
+    let mut blockers = comparison.blockers.clone();
+    blockers.extend(planner.refusal(&edit));
+    if !blockers.is_empty() {
+        return Plan { steps: planner.revocations(planner.removals()), blockers };
+    }
+    let mut steps = planner.key_step(edit);
+    steps.extend(planner.delegations());
+    steps.extend(planner.iam_revocations());
+    Plan { steps, blockers }
+}
+
+/// In the ledger, the id of a principal that was deleted before its id was known.
+const DELETED: &str = "deleted";
+
+struct Planner<'a> {
+    record: &'a Record,
+    desired: &'a Desired,
+    observed: &'a Observed,
+    comparison: &'a Comparison,
+}
+
+impl Planner<'_> {
+    /// Findings that a write of ours mends.
+    fn open(&self) -> impl Iterator<Item = &Finding> {
+        self.comparison.findings.iter().filter(|finding| finding.cause != Cause::Propagating && finding.kind.healed())
+    }
+
+    fn edit(&self) -> Edit {
+        let broken: BTreeSet<&str> = self
+            .open()
+            .filter_map(|finding| match &finding.resource {
+                Some(Resource::Statement { sid, .. }) => Some(sid.as_str()),
+                _ => None,
+            })
+            .collect();
+        let put = self.comparison.statements.iter().map(|wanted| &wanted.statement);
+        let put = put.filter(|statement| statement.sid().is_some_and(|sid| broken.contains(sid))).cloned().collect();
+        Edit { put, ..self.removals() }
+    }
+
+    fn removals(&self) -> Edit {
+        let sids = self.comparison.leftovers.iter().filter_map(|target| match &target.resource {
+            Resource::Statement { sid, .. } => sid.parse::<Sid>().ok(),
+            _ => None,
+        });
+        Edit { put: Vec::new(), remove: sids.collect() }
+    }
+
+    /// Whether the key policy would be refused: then nothing is written anywhere, rather than one half of it.
+    fn refusal(&self, edit: &Edit) -> Option<Blocker> {
+        let (key, live) = (self.comparison.key.as_ref()?, self.observed.document()?);
+        let unique_ids = self.observed.unique_ids();
+        let scope = write::Scope { key, owner: self.desired.names.owner(), unique_ids: &unique_ids };
+        let refusal = write::prepare(live, edit, &scope).err()?;
+        Some(Blocker { reason: refusal.reason, message: refusal.message })
+    }
+
+    fn key_step(&self, edit: Edit) -> Vec<Step> {
+        let Some(key) = &self.comparison.key else { return Vec::new() };
+        if edit.put.is_empty() && edit.remove.is_empty() {
+            return Vec::new();
+        }
+        let unique_ids = self.observed.unique_ids();
+        let context = self.comparison.context(key);
+        let records = self
+            .comparison
+            .statements
+            .iter()
+            .filter(|wanted| edit.put.iter().any(|put| put.sid() == wanted.statement.sid()))
+            .map(|wanted| Target {
+                resource: wanted.resource.clone(),
+                consumer: wanted.consumer.clone(),
+                account_ref: self.desired.key.account.name.clone(),
+                state: State::Intended,
+                fingerprint: fingerprint(&wanted.statement, &context),
+                principals: self.trusted(&wanted.consumer),
+            })
+            .collect();
+        let removed = |sid: &Sid| Resource::Statement { key: key.clone(), sid: sid.to_string() };
+        vec![Step {
+            account: self.desired.key.account.clone(),
+            records,
+            forgets: edit.remove.iter().map(removed).collect(),
+            action: Action::PutKeyPolicy {
+                key: key.clone(),
+                region: self.desired.key.region.clone(),
+                owner: self.desired.names.owner().clone(),
+                edit,
+                unique_ids,
+            },
+        }]
+    }
+
+    /// The unique ids that a statement for this consumer trusts.
+    fn trusted(&self, consumer: &str) -> BTreeMap<EntityArn, String> {
+        let consumer = self.desired.consumers.iter().find(|candidate| candidate.name == consumer);
+        let id = |arn: &EntityArn| match self.comparison.left_out.get(arn) {
+            // It stays left out: whoever stands behind the ARN now was not trusted.
+            Some(_) => Some(self.record.unique_id(arn).unwrap_or(DELETED).to_owned()),
+            None => Some(self.observed.entity(arn)?.unique_id.clone()),
+        };
+        let principals = consumer.into_iter().flat_map(|consumer| &consumer.principals);
+        principals.filter_map(|arn| Some((arn.clone(), id(arn)?))).collect()
+    }
+
+    fn delegations(&self) -> Vec<Step> {
+        let Some(key) = &self.comparison.key else { return Vec::new() };
+        let broken: BTreeSet<&Resource> = self.open().filter_map(|finding| finding.resource.as_ref()).collect();
+        let mut steps = Vec::new();
+        for consumer in &self.desired.consumers {
+            let Some(account) = &consumer.reach else { continue };
+            let document = consumer.delegation_document(key);
+            let mut done = BTreeSet::new();
+            for principal in consumer.principals.iter().filter(|arn| self.observed.entity(arn).is_some()) {
+                for resource in consumer.delegated_by(&self.desired.names, principal) {
+                    if broken.contains(&resource) && done.insert(resource.clone()) {
+                        steps.push(self.delegation_step(account, consumer, resource, &document));
+                    }
+                }
+            }
+        }
+        steps
+    }
+
+    fn delegation_step(
+        &self,
+        account: &Account,
+        consumer: &DesiredConsumer,
+        resource: Resource,
+        document: &PolicyDocument,
+    ) -> Step {
+        let context = self.comparison.identity_context(self.desired);
+        let action = match &resource {
+            Resource::ManagedPolicy { policy } => Action::PutManagedPolicy {
+                policy: policy.clone(),
+                document: document.clone(),
+                tags: self.tags(consumer),
+                description: format!("Delegates a shared KMS key to principals of this account, for SharedKey {}", self.desired.names.object()),
+            },
+            Resource::Attachment { policy, entity } => {
+                Action::AttachPolicy { policy: policy.clone(), entity: entity.clone() }
+            }
+            Resource::InlinePolicy { entity, name } => {
+                Action::PutInlinePolicy { entity: entity.clone(), name: name.clone(), document: document.clone() }
+            }
+            Resource::Statement { .. } => unreachable!("a consumer delegates by policies"),
+        };
+        let target = Target {
+            resource,
+            consumer: consumer.name.clone(),
+            account_ref: account.name.clone(),
+            state: State::Intended,
+            fingerprint: document_fingerprint(document, &context),
+            principals: BTreeMap::new(),
+        };
+        Step { account: account.clone(), action, records: vec![target], forgets: Vec::new() }
+    }
+
+    fn tags(&self, consumer: &DesiredConsumer) -> BTreeMap<String, String> {
+        let object = self.desired.names.object();
+        [
+            ("sharedkey.dev/owner-id", self.desired.names.owner().to_string()),
+            ("sharedkey.dev/namespace", object.namespace.clone()),
+            ("sharedkey.dev/name", object.name.clone()),
+            ("sharedkey.dev/consumer", consumer.name.clone()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into()
+    }
+
+    fn revocations(&self, edit: Edit) -> Vec<Step> {
+        let refused = self.refusal(&edit).is_some();
+        let mut steps = if refused { Vec::new() } else { self.key_step(edit) };
+        steps.extend(self.iam_revocations());
+        steps
+    }
+
+    /// Attachments go before the policies that they attach.
+    fn iam_revocations(&self) -> Vec<Step> {
+        let mut steps: Vec<Step> =
+            self.comparison.leftovers.iter().filter_map(|target| self.iam_revocation(target)).collect();
+        steps.sort_by_key(|step| matches!(step.action, Action::DeleteManagedPolicy { .. }));
+        steps
+    }
+
+    fn iam_revocation(&self, target: &Target) -> Option<Step> {
+        let mut forgets = vec![target.resource.clone()];
+        let action = match &target.resource {
+            Resource::Statement { .. } => return None,
+            Resource::InlinePolicy { entity, name } => {
+                Action::DeleteInlinePolicy { entity: entity.clone(), name: name.clone() }
+            }
+            Resource::Attachment { policy, entity } => {
+                Action::DetachPolicy { policy: policy.clone(), entity: entity.clone() }
+            }
+            Resource::ManagedPolicy { policy } => {
+                let attached = self.record.targets.iter().map(|known| &known.resource);
+                forgets.extend(attached.filter(|known| matches!(known, Resource::Attachment { policy: of, .. } if of == policy)).cloned());
+                Action::DeleteManagedPolicy { policy: policy.clone() }
+            }
+        };
+        let account = Account { name: target.account_ref.clone(), id: target.resource.account()? };
+        Some(Step { account, action, records: Vec::new(), forgets })
+    }
+}

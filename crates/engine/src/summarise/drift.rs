@@ -1,0 +1,70 @@
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use sharedkey_api::{Drift, DriftLayer};
+
+use super::{Context, Course};
+use crate::{
+    compare::{Cause, Finding},
+    problem::Failure,
+};
+
+/// What status lists as drift, in a stable order. What could not be read this time stays as it was last known.
+pub(super) fn outstanding(context: &Context<'_>, course: &Course<'_>) -> Vec<Drift> {
+    let known = context.previous.map(|previous| previous.drift.as_slice()).unwrap_or_default();
+    let found = course.comparison.findings.iter().filter(|finding| finding.is_drift(course.desired.mode));
+    let mut drift: Vec<Drift> = found
+        .map(|finding| {
+            let new = entry(finding, Some(context.now.clone()));
+            let since = known.iter().find(|old| same(old, &new)).and_then(|old| old.first_observed_time.clone());
+            Drift { first_observed_time: since.or(new.first_observed_time.clone()), ..new }
+        })
+        .collect();
+    drift.extend(known.iter().filter(|old| is_unread(course, old)).cloned());
+    drift.sort_by(|a, b| order(a).cmp(&order(b)));
+    drift.dedup_by(|a, b| same(a, b));
+    drift
+}
+
+fn order(entry: &Drift) -> (DriftLayer, sharedkey_api::DriftKind, &str, Option<&str>, &str) {
+    (entry.layer, entry.kind, &entry.account, entry.principal.as_deref(), &entry.subject)
+}
+
+/// Whether two entries tell of the same difference.
+pub(super) fn same(a: &Drift, b: &Drift) -> bool {
+    order(a) == order(b)
+}
+
+/// Whether what an entry is about could not be read.
+fn is_unread(course: &Course<'_>, entry: &Drift) -> bool {
+    let failed: Vec<&Failure> = match entry.layer {
+        DriftLayer::Key => course.observed.key.metadata.as_ref().err().into_iter().collect(),
+        DriftLayer::KeyPolicy => course.observed.key.policy.as_ref().err().into_iter().collect(),
+        DriftLayer::Delegation => course.observed.entities.values().filter_map(|reading| reading.as_ref().err()).collect(),
+    };
+    failed.iter().any(|failure| failure.account.as_str() == entry.account)
+}
+
+/// A finding as status shows it.
+pub(super) fn entry(finding: &Finding, first_observed_time: Option<Time>) -> Drift {
+    Drift {
+        layer: finding.kind.layer(),
+        kind: finding.kind,
+        account: finding.account.to_string(),
+        principal: (!finding.principals.is_empty()).then(|| finding.principals.join(", ")),
+        subject: finding.subject.clone(),
+        expected: finding.expected.clone(),
+        observed: finding.observed.clone(),
+        message: finding.message.clone(),
+        first_observed_time,
+    }
+}
+
+/// What was drift when the reconcile began and is mended now, or will be seen to be as soon as the write is visible.
+pub(super) fn corrected(course: &Course<'_>) -> Vec<Finding> {
+    let still = |finding: &&Finding| {
+        course.comparison.findings.iter().any(|now| {
+            now.kind == finding.kind && now.resource == finding.resource && now.cause != Cause::Propagating
+        })
+    };
+    let mended = course.before.iter().filter(|finding| finding.cause == Cause::Drift && finding.kind.healed());
+    mended.filter(|finding| !still(finding)).cloned().collect()
+}

@@ -1,0 +1,169 @@
+//! What each principal can do with the key: computed from both halves as they were read, never guessed (design §7).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sharedkey_api::VerdictValue;
+use sharedkey_policy::{
+    AccountId, Caller, EntityArn, Half, KeyArn, PolicyDocument, Verdict, expand, is_cross_account, verdict,
+};
+
+use crate::{
+    desired::{Desired, DesiredConsumer},
+    observed::{Entity, EntityState, Observed},
+};
+
+/// What the principals of one consumer can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerVerdict {
+    /// The consumer's name.
+    pub name: String,
+    /// Its account.
+    pub account: AccountId,
+    /// One for each principal of the spec, in its order.
+    pub principals: Vec<PrincipalVerdict>,
+}
+
+/// What one principal can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrincipalVerdict {
+    /// The role or user.
+    pub arn: EntityArn,
+    /// Its unique id, when it exists and could be read.
+    pub unique_id: Option<String>,
+    /// All of the consumer's actions, some, none, or not known.
+    pub value: VerdictValue,
+    /// Why not all of them, or under which conditions.
+    pub reason: Option<String>,
+    /// Denials that no half of ours can mend.
+    pub blocks: Vec<Block>,
+}
+
+/// A denial by somebody's policy or boundary although both halves are in place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Block {
+    /// What denies.
+    pub half: Half,
+    /// Which policy or statement, and how.
+    pub reason: String,
+    /// The actions that it denies.
+    pub actions: BTreeSet<String>,
+}
+
+/// The verdict of every principal of the spec.
+pub(crate) fn verdicts(desired: &Desired, observed: &Observed, key: Option<&KeyArn>) -> Vec<ConsumerVerdict> {
+    let judged = |consumer: &DesiredConsumer| ConsumerVerdict {
+        name: consumer.name.clone(),
+        account: consumer.account.clone(),
+        principals: consumer.principals.iter().map(|arn| judge(consumer, arn, observed, key)).collect(),
+    };
+    desired.consumers.iter().map(judged).collect()
+}
+
+fn judge(consumer: &DesiredConsumer, arn: &EntityArn, observed: &Observed, key: Option<&KeyArn>) -> PrincipalVerdict {
+    let unknown = |reason: String| PrincipalVerdict {
+        arn: arn.clone(),
+        unique_id: observed.entity(arn).map(|state| state.unique_id.clone()),
+        value: VerdictValue::Unknown,
+        reason: Some(reason),
+        blocks: Vec::new(),
+    };
+    if consumer.is_handoff() {
+        return unknown(format!(
+            "Handoff: account {} has no AwsAccount here, so its half cannot be read; attach the policy in handoffPolicy there",
+            consumer.account
+        ));
+    }
+    let state = match observed.entities.get(arn) {
+        Some(Ok(Entity::Present(state))) => state,
+        Some(Ok(Entity::Absent { .. })) => {
+            return PrincipalVerdict { value: VerdictValue::Denied, ..unknown(format!("{arn} does not exist")) };
+        }
+        Some(Err(failure)) => return unknown(format!("the principal's half could not be read: {failure}")),
+        None => return unknown("the principal's half was not read".to_owned()),
+    };
+    let (Some(key), Some(document)) = (key, observed.document()) else {
+        return unknown("the key policy could not be read".to_owned());
+    };
+    if let Some(dead) = unusable(observed) {
+        return PrincipalVerdict { value: VerdictValue::Denied, ..unknown(format!("the key is in state {dead}")) };
+    }
+    decide(consumer, arn, state, key, document)
+}
+
+/// The key's state, when nobody can use it.
+fn unusable(observed: &Observed) -> Option<&str> {
+    let state = observed.key.metadata.as_ref().ok()?.as_ref()?.state.as_str();
+    (!matches!(state, "Enabled" | "Updating")).then_some(state)
+}
+
+fn decide(
+    consumer: &DesiredConsumer,
+    arn: &EntityArn,
+    state: &EntityState,
+    key: &KeyArn,
+    document: &PolicyDocument,
+) -> PrincipalVerdict {
+    let caller = Caller { arn, unique_id: Some(&state.unique_id) };
+    let foreign = key.account() != arn.account();
+    let mut allowed = 0;
+    let mut conditions = BTreeSet::new();
+    let mut denials: BTreeMap<(Half, String), BTreeSet<String>> = BTreeMap::new();
+    for action in expanded(&consumer.actions) {
+        // Across accounts the action does nothing whatever both halves say (D§2.1).
+        if foreign && !is_cross_account(&action) {
+            continue;
+        }
+        match verdict(document, &state.policies, key, &caller, &action) {
+            Verdict::Allowed { conditions: stated, .. } => {
+                allowed += 1;
+                conditions.extend(stated);
+            }
+            Verdict::Denied { half, reason } => {
+                denials.entry((half, reason)).or_default().insert(action);
+            }
+        }
+    }
+    let value = match (allowed, denials.is_empty()) {
+        (_, true) => VerdictValue::Allowed,
+        (0, false) => VerdictValue::Denied,
+        _ => VerdictValue::Partial,
+    };
+    PrincipalVerdict {
+        arn: arn.clone(),
+        unique_id: Some(state.unique_id.clone()),
+        value,
+        reason: reason(&conditions, &denials),
+        blocks: blocks(denials),
+    }
+}
+
+/// The known actions that the patterns cover. An action that is not known yet is asked about as it is.
+pub(crate) fn expanded(actions: &BTreeSet<String>) -> BTreeSet<String> {
+    let known = |pattern: &String| match expand(pattern) {
+        known if known.is_empty() => vec![pattern.clone()],
+        known => known.into_iter().map(str::to_owned).collect(),
+    };
+    actions.iter().flat_map(known).collect()
+}
+
+fn reason(
+    conditions: &BTreeSet<String>,
+    denials: &BTreeMap<(Half, String), BTreeSet<String>>,
+) -> Option<String> {
+    let mut parts: Vec<String> = denials
+        .iter()
+        .map(|((_, reason), actions)| format!("{}: {reason}", actions.iter().cloned().collect::<Vec<_>>().join(", ")))
+        .collect();
+    if denials.is_empty() && !conditions.is_empty() {
+        parts.push(format!("if {}", conditions.iter().cloned().collect::<Vec<_>>().join(" and ")));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+fn blocks(denials: BTreeMap<(Half, String), BTreeSet<String>>) -> Vec<Block> {
+    denials
+        .into_iter()
+        .filter(|((half, _), _)| matches!(half, Half::Boundary | Half::ExplicitDeny))
+        .map(|((half, reason), actions)| Block { half, reason, actions })
+        .collect()
+}

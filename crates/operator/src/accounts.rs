@@ -1,0 +1,224 @@
+//! One reconcile of an `AwsAccount`: read the way in, try it, say who it leads to, and wake the objects that use it.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{
+    Api, Resource as _, ResourceExt as _,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
+use sharedkey_api::{
+    AwsAccount, AwsAccountStatus, Identity, Quotas,
+    conditions::{ConditionType, Reason},
+};
+use sharedkey_engine::{
+    names::ObjectName,
+    problem::{Class, Failure},
+    summarise::{Notice, condition, failure_reason},
+};
+use tokio::time::Instant;
+
+use crate::{
+    access::{self, NoAccess},
+    context::{Context, account_names, now, object_name},
+    patch,
+    sharing::Error,
+};
+
+/// Time between two looks at an account that is well.
+const INTERVAL: Duration = Duration::from_secs(300);
+
+/// Reconciles one account.
+pub(crate) async fn reconcile(account: Arc<AwsAccount>, context: Arc<Context>) -> Result<Action, Error> {
+    let started = Instant::now();
+    let result = carry_out(&account, &context).await;
+    context.metrics.reconciled("AwsAccount", if result.is_ok() { "ok" } else { "error" }, started.elapsed());
+    result
+}
+
+/// What follows a reconcile that could not end.
+pub(crate) fn after_error(account: Arc<AwsAccount>, error: &Error, context: Arc<Context>) -> Action {
+    tracing::warn!(account.name = account.name_any(), %error, "a reconcile did not end");
+    Action::requeue(context.wait(&account.name_any(), Class::Transient))
+}
+
+async fn carry_out(account: &AwsAccount, context: &Context) -> Result<Action, Error> {
+    let name = account.name_any();
+    let api: Api<AwsAccount> = Api::all(context.client.clone());
+    let users = users(&name, context).await;
+    if account.meta().deletion_timestamp.is_some() && users.is_empty() {
+        context.aws.remove_account(&name);
+        if patch::has_finalizer(account) {
+            patch::finalizer(&api, account, false).await?;
+        }
+        return Ok(Action::await_change());
+    }
+    if account.meta().deletion_timestamp.is_none() && patch::has_finalizer(account) == users.is_empty() {
+        patch::finalizer(&api, account, !users.is_empty()).await?;
+        return Ok(Action::requeue(Duration::ZERO));
+    }
+    let looked = look(account, context).await;
+    let status = status(account, &looked, &users);
+    if account.status.as_ref() != Some(&status) {
+        patch::status(&api, account, &status).await?;
+        context.metrics.status_written("AwsAccount");
+        tell(account, &status, context).await;
+    }
+    Ok(again(&name, context, looked.as_ref().err()))
+}
+
+/// Registers the way into an account. Nothing is asked of AWS.
+pub(crate) async fn register(account: &AwsAccount, context: &Context) -> Result<(), NoAccess> {
+    let name = account.name_any();
+    match access::access(&context.client, &context.args, &account.spec).await {
+        Ok(access) => {
+            context.aws.set_account(&name, access);
+            Ok(())
+        }
+        Err(error) => {
+            // Credentials that were valid a moment ago are not, or not surely: nothing may go on with them.
+            if !error.transient {
+                context.aws.remove_account(&name);
+            }
+            Err(error)
+        }
+    }
+}
+
+struct Looked {
+    identity: Identity,
+    quotas: Option<Quotas>,
+}
+
+/// Why an account is not ready.
+enum Trouble {
+    NoAccess(NoAccess),
+    Failed(Failure),
+}
+
+impl Trouble {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::NoAccess(error) => error.reason,
+            Self::Failed(failure) => failure_reason(failure),
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::NoAccess(error) => error.to_string(),
+            Self::Failed(failure) => failure.to_string(),
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::NoAccess(error) if error.transient => Class::Transient,
+            Self::NoAccess(_) => Class::UserActionNeeded,
+            Self::Failed(failure) => failure.class,
+        }
+    }
+}
+
+async fn look(account: &AwsAccount, context: &Context) -> Result<Looked, Trouble> {
+    register(account, context).await.map_err(Trouble::NoAccess)?;
+    let name = account.name_any();
+    let caller = context.aws.identity(&name).await.map_err(Trouble::Failed)?;
+    let identity = Identity { account: caller.account.to_string(), arn: caller.arn, user_id: caller.user_id };
+    // Quotas are good to know and nothing depends on them here, so an account without that right is still ready.
+    let quotas = context.aws.account_summary(&name).await.ok().map(|summary| quotas(&summary));
+    Ok(Looked { identity, quotas })
+}
+
+fn quotas(summary: &std::collections::BTreeMap<String, i64>) -> Quotas {
+    let value = |key: &str| summary.get(key).copied();
+    Quotas {
+        role_policy_size: value("RolePolicySizeQuota"),
+        user_policy_size: value("UserPolicySizeQuota"),
+        policy_size: value("PolicySizeQuota"),
+        attached_policies_per_role: value("AttachedPoliciesPerRoleQuota"),
+        attached_policies_per_user: value("AttachedPoliciesPerUserQuota"),
+        versions_per_policy: value("VersionsPerPolicyQuota"),
+        policies: value("PoliciesQuota"),
+        policies_in_use: value("Policies"),
+    }
+}
+
+/// The objects that name the account, or that have written something through it.
+async fn users(name: &str, context: &Context) -> Vec<ObjectName> {
+    let naming = context.keys.state();
+    let naming = naming.iter().filter(|key| account_names(key).any(|named| named == name));
+    let mut users: Vec<ObjectName> = naming.map(|key| object_name(key)).collect();
+    users.extend(context.ledger.users_of(name).await);
+    users.sort_unstable();
+    users.dedup();
+    users
+}
+
+fn status(account: &AwsAccount, looked: &Result<Looked, Trouble>, users: &[ObjectName]) -> AwsAccountStatus {
+    let previous = account.status.clone().unwrap_or_default();
+    let deleting = account.meta().deletion_timestamp.is_some();
+    let (status, reason, message) = match looked {
+        _ if deleting => {
+            let message = format!("being deleted, and still used by {} objects; it goes when they are gone", users.len());
+            ("False", Reason::Deleting, message)
+        }
+        Ok(looked) => ("True", Reason::Succeeded, format!("reached as {}", looked.identity.arn)),
+        Err(trouble) if trouble.class() == Class::Transient => ("Unknown", trouble.reason(), trouble.message()),
+        Err(trouble) => ("False", trouble.reason(), trouble.message()),
+    };
+    let before = condition(&previous.conditions, ConditionType::Ready).filter(|before| before.status == status);
+    let ready = Condition {
+        type_: ConditionType::Ready.to_string(),
+        status: status.to_owned(),
+        reason: reason.to_string(),
+        message,
+        last_transition_time: before.map_or_else(now, |before| before.last_transition_time.clone()),
+        observed_generation: account.meta().generation,
+    };
+    let (identity, quotas) = match looked {
+        Ok(looked) => (Some(looked.identity.clone()), looked.quotas.or(previous.quotas)),
+        Err(_) => (previous.identity, previous.quotas),
+    };
+    AwsAccountStatus {
+        observed_generation: account.meta().generation,
+        conditions: vec![ready],
+        identity,
+        users: i64::try_from(users.len()).ok(),
+        quotas,
+        ..AwsAccountStatus::default()
+    }
+}
+
+/// Events and the users of an account hear of it when it becomes ready, or stops to be.
+async fn tell(account: &AwsAccount, status: &AwsAccountStatus, context: &Context) {
+    let before = account.status.as_ref().and_then(|status| condition(&status.conditions, ConditionType::Ready));
+    let Some(ready) = condition(&status.conditions, ConditionType::Ready) else { return };
+    let changed = before.is_none_or(|before| before.status != ready.status || before.reason != ready.reason);
+    if !changed {
+        return;
+    }
+    let notice = Notice { warning: ready.status == "False", reason: ready.reason.clone(), note: ready.message.clone() };
+    context.events.publish(account, &[notice]).await;
+    wake_users(&account.name_any(), context);
+}
+
+/// Wakes every SharedKey that names an account.
+pub(crate) fn wake_users(name: &str, context: &Context) {
+    for key in context.keys.state() {
+        if account_names(&key).any(|named| named == name) {
+            // The receiver lives as long as the controller.
+            let _ = context.wake_keys.send(ObjectRef::from_obj(&*key));
+        }
+    }
+}
+
+fn again(name: &str, context: &Context, trouble: Option<&Trouble>) -> Action {
+    match trouble {
+        None => {
+            context.calm(name);
+            Action::requeue(INTERVAL)
+        }
+        Some(trouble) => Action::requeue(context.wait(name, trouble.class()).min(INTERVAL)),
+    }
+}

@@ -1,0 +1,139 @@
+//! The ledger in the operator's namespace: one `ConfigMap` for each object that has written to AWS.
+//!
+//! The operator is its only writer. It is read once, at the start, and kept in memory; every change is written through before it
+//! counts. A write that finds another version than it knows fails, and nothing is sent to AWS on its account.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::Context as _;
+use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use kube::{
+    Api, Client,
+    api::{DeleteParams, ListParams, PostParams},
+};
+use sharedkey_engine::{
+    ledger::Record,
+    names::{ObjectName, OwnerId, digest},
+};
+use tokio::sync::Mutex;
+
+const LABEL: &str = "sharedkey.dev/ledger";
+const OWNER: &str = "sharedkey.dev/owner-id";
+const KEY: &str = "record.json";
+
+/// The ledger of one operator.
+pub(crate) struct Ledger {
+    api: Api<ConfigMap>,
+    owner: OwnerId,
+    records: Mutex<HashMap<ObjectName, Entry>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    record: Record,
+    /// None before the record is first written.
+    resource_version: Option<String>,
+}
+
+impl Ledger {
+    /// Reads the whole ledger.
+    pub(crate) async fn load(client: Client, namespace: &str, owner: OwnerId) -> anyhow::Result<Self> {
+        let api: Api<ConfigMap> = Api::namespaced(client, namespace);
+        let selector = format!("{LABEL}=sharedkey,{OWNER}={owner}");
+        let mut records = HashMap::new();
+        let mut page = ListParams::default().labels(&selector).limit(500);
+        loop {
+            let list = api.list(&page).await.with_context(|| format!("reading the ledger in namespace {namespace}"))?;
+            for config_map in list.items {
+                let (object, entry) = parse(&config_map)?;
+                records.insert(object, entry);
+            }
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page = page.continue_token(&token),
+                None => break,
+            }
+        }
+        Ok(Self { api, owner, records: Mutex::new(records) })
+    }
+
+    /// What an object has written.
+    pub(crate) async fn get(&self, object: &ObjectName) -> Record {
+        self.records.lock().await.get(object).map(|entry| entry.record.clone()).unwrap_or_default()
+    }
+
+    /// How many objects have something in AWS through this `AwsAccount`.
+    pub(crate) async fn users_of(&self, account: &str) -> Vec<ObjectName> {
+        let records = self.records.lock().await;
+        let uses = |entry: &Entry| entry.record.targets.iter().any(|target| target.account_ref == account);
+        records.iter().filter(|(_, entry)| uses(entry)).map(|(object, _)| object.clone()).collect()
+    }
+
+    /// Writes a record if it changed. One reconcile at a time works on an object, so nobody else changes it in between.
+    pub(crate) async fn save(&self, object: &ObjectName, record: &Record) -> Result<(), kube::Error> {
+        let known = self.records.lock().await.get(object).cloned().unwrap_or_default();
+        let record = Record { object: Some(object.clone()), ..record.clone() };
+        if known.record == record || (known.resource_version.is_none() && is_empty(&record)) {
+            return Ok(());
+        }
+        let config_map = self.config_map(object, &record, known.resource_version.clone())?;
+        let name = self.name(object);
+        let written = match known.resource_version {
+            None => self.api.create(&PostParams::default(), &config_map).await?,
+            Some(_) => self.api.replace(&name, &PostParams::default(), &config_map).await?,
+        };
+        let entry = Entry { record, resource_version: written.metadata.resource_version };
+        self.records.lock().await.insert(object.clone(), entry);
+        Ok(())
+    }
+
+    /// Removes the record of an object that is gone.
+    pub(crate) async fn drop(&self, object: &ObjectName) -> Result<(), kube::Error> {
+        match self.api.delete(&self.name(object), &DeleteParams::default()).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            Err(error) => return Err(error),
+        }
+        self.records.lock().await.remove(object);
+        Ok(())
+    }
+
+    fn name(&self, object: &ObjectName) -> String {
+        format!("sharedkey-ledger-{}", digest(&[&self.owner.to_string(), &object.namespace, &object.name]))
+    }
+
+    fn config_map(
+        &self,
+        object: &ObjectName,
+        record: &Record,
+        resource_version: Option<String>,
+    ) -> Result<ConfigMap, kube::Error> {
+        let labels = [(LABEL, "sharedkey".to_owned()), (OWNER, self.owner.to_string())];
+        let annotation = ("sharedkey.dev/object".to_owned(), object.to_string());
+        let json = serde_json::to_string(record).map_err(kube::Error::SerdeError)?;
+        Ok(ConfigMap {
+            metadata: ObjectMeta {
+                name: Some(self.name(object)),
+                labels: Some(labels.map(|(key, value)| (key.to_owned(), value)).into()),
+                annotations: Some(BTreeMap::from([annotation])),
+                resource_version,
+                ..ObjectMeta::default()
+            },
+            data: Some(BTreeMap::from([(KEY.to_owned(), json)])),
+            ..ConfigMap::default()
+        })
+    }
+}
+
+fn is_empty(record: &Record) -> bool {
+    record.targets.is_empty() && record.key.is_none()
+}
+
+/// A record that cannot be read stops the start: without it, what was shared would be forgotten in silence.
+fn parse(config_map: &ConfigMap) -> anyhow::Result<(ObjectName, Entry)> {
+    let name = config_map.metadata.name.as_deref().unwrap_or_default();
+    let json = config_map.data.as_ref().and_then(|data| data.get(KEY));
+    let json = json.with_context(|| format!("ConfigMap {name} of the ledger has no {KEY}"))?;
+    let record: Record = serde_json::from_str(json).with_context(|| format!("ConfigMap {name} of the ledger"))?;
+    let object = record.object.clone().with_context(|| format!("ConfigMap {name} of the ledger names no object"))?;
+    Ok((object, Entry { record, resource_version: config_map.metadata.resource_version.clone() }))
+}

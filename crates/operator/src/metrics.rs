@@ -1,0 +1,165 @@
+//! Metrics. Labels are bounded: no name, account, key or message is one.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::runtime::reflector::Store;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, text::encode},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::ConstGauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+use sharedkey_api::{DriftKind, SharedKey, conditions::ConditionType};
+use sharedkey_aws::CallObserver;
+use sharedkey_engine::summarise::condition;
+use sharedkey_policy::AccountId;
+use strum::IntoEnumIterator as _;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Reconcile {
+    kind: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Kind {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Call {
+    service: &'static str,
+    operation: &'static str,
+    result: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Operation {
+    service: &'static str,
+    operation: &'static str,
+}
+
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.005, 2.0, 14))
+}
+
+/// Everything that is counted.
+pub(crate) struct Metrics {
+    registry: Registry,
+    reconciles: Family<Reconcile, Counter>,
+    durations: Family<Kind, Histogram>,
+    statuses: Family<Kind, Counter>,
+    calls: Family<Call, Counter>,
+    call_durations: Family<Operation, Histogram>,
+}
+
+impl Metrics {
+    pub(crate) fn new(keys: Store<SharedKey>) -> Self {
+        let mut registry = Registry::with_prefix("sharedkey");
+        let reconciles = Family::<Reconcile, Counter>::default();
+        let durations = Family::<Kind, Histogram>::new_with_constructor(seconds);
+        let statuses = Family::<Kind, Counter>::default();
+        let calls = Family::<Call, Counter>::default();
+        let call_durations = Family::<Operation, Histogram>::new_with_constructor(seconds);
+        registry.register("reconciles", "Reconciles by kind and result", reconciles.clone());
+        registry.register("reconcile_duration_seconds", "Duration of reconciles", durations.clone());
+        registry.register("status_writes", "Writes of status by kind", statuses.clone());
+        registry.register("aws_calls", "Calls to AWS by service, operation and result", calls.clone());
+        registry.register("aws_call_duration_seconds", "Duration of calls to AWS", call_durations.clone());
+        registry.register_collector(Box::new(Objects { keys }));
+        Self { registry, reconciles, durations, statuses, calls, call_durations }
+    }
+
+    pub(crate) fn reconciled(&self, kind: &'static str, result: &'static str, duration: Duration) {
+        self.reconciles.get_or_create(&Reconcile { kind, result }).inc();
+        self.durations.get_or_create(&Kind { kind }).observe(duration.as_secs_f64());
+    }
+
+    pub(crate) fn status_written(&self, kind: &'static str) {
+        self.statuses.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// Everything in OpenMetrics text.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        if let Err(error) = encode(&mut text, &self.registry) {
+            tracing::error!(%error, "metrics cannot be encoded");
+        }
+        text
+    }
+}
+
+/// Counts calls to AWS.
+pub(crate) struct Calls(pub(crate) Arc<Metrics>);
+
+impl CallObserver for Calls {
+    fn observed(
+        &self,
+        _account: &AccountId,
+        service: &'static str,
+        operation: &'static str,
+        result: &str,
+        duration: Duration,
+    ) {
+        self.0.calls.get_or_create(&Call { service, operation, result: result.to_owned() }).inc();
+        self.0.call_durations.get_or_create(&Operation { service, operation }).observe(duration.as_secs_f64());
+    }
+}
+
+/// Gauges that are read off the objects when somebody asks.
+#[derive(Debug)]
+struct Objects {
+    keys: Store<SharedKey>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DriftLabels {
+    layer: String,
+    kind: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ObjectLabels {
+    kind: &'static str,
+    ready: &'static str,
+}
+
+impl Collector for Objects {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let keys = self.keys.state();
+        let drift = || keys.iter().filter_map(|key| key.status.as_ref()).flat_map(|status| &status.drift);
+        let mut family = encoder.encode_descriptor(
+            "drift",
+            "Differences between AWS and the specs that status reports",
+            None,
+            prometheus_client::metrics::MetricType::Gauge,
+        )?;
+        for kind in DriftKind::iter() {
+            let count = drift().filter(|entry| entry.kind == kind).count();
+            let labels = DriftLabels { layer: kind.layer().to_string(), kind: kind.to_string() };
+            ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX)).encode(family.encode_family(&labels)?)?;
+        }
+        let mut family = encoder.encode_descriptor(
+            "objects",
+            "Objects by kind and readiness",
+            None,
+            prometheus_client::metrics::MetricType::Gauge,
+        )?;
+        for ready in ["True", "False", "Unknown"] {
+            let count = keys.iter().filter(|key| readiness(key) == ready).count();
+            let labels = ObjectLabels { kind: "SharedKey", ready };
+            ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX)).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+fn readiness(key: &SharedKey) -> &str {
+    let conditions = key.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    condition(conditions, ConditionType::Ready).map_or("Unknown", |ready| ready.status.as_str())
+}

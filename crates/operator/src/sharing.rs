@@ -1,0 +1,292 @@
+//! One reconcile of a SharedKey: resolve → observe → compare → plan → apply → summarise.
+
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::FutureExt as _;
+use kube::{ResourceExt as _, runtime::controller::Action};
+use sharedkey_api::{FLUX_REQUESTED_AT, RECONCILE_REQUESTED_AT, SharedKey, SharedKeyStatus};
+use sharedkey_engine::{
+    compare::{Comparison, compare},
+    desired::{Desired, KeySource},
+    ledger::Record,
+    names::ObjectName,
+    observed::Observed,
+    plan::{Plan, Step, plan},
+    problem::{Class, Failure},
+    resolve::{Input, resolve},
+    summarise::{self, Course, Next, Summary},
+};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    context::{Context, now, object_name},
+    patch, unsharing,
+};
+
+/// A reconcile that takes longer is given up and tried again: whatever it waits for has its own timeouts, so this is for what
+/// nobody thought of.
+const LONGEST: Duration = Duration::from_secs(120);
+/// Age of a reading that objects of one sweep share.
+const SHARED_READING: Duration = Duration::from_secs(5);
+
+/// A reconcile that Kubernetes itself kept from ending.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("the Kubernetes API server refused: {0}")]
+    Kubernetes(#[from] kube::Error),
+    #[error("not finished within {} s", LONGEST.as_secs())]
+    Timeout,
+}
+
+/// Reconciles one object, and says when to look at it again.
+pub(crate) async fn reconcile(object: Arc<SharedKey>, context: Arc<Context>) -> Result<Action, Error> {
+    let started = Instant::now();
+    // Boxed: the future of a whole reconcile is large, and the controller keeps one for each object.
+    let result = timeout(LONGEST, carry_out(&object, &context).boxed()).await.unwrap_or(Err(Error::Timeout));
+    let outcome = if result.is_ok() { "ok" } else { "error" };
+    context.metrics.reconciled("SharedKey", outcome, started.elapsed());
+    result
+}
+
+/// What follows a reconcile that could not end.
+pub(crate) fn after_error(object: Arc<SharedKey>, error: &Error, context: Arc<Context>) -> Action {
+    let name = object_name(&object);
+    tracing::warn!(object.namespace = name.namespace, object.name = name.name, %error, "a reconcile did not end");
+    Action::requeue(context.wait(&name.to_string(), Class::Transient))
+}
+
+async fn carry_out(object: &SharedKey, context: &Context) -> Result<Action, Error> {
+    if object.metadata.deletion_timestamp.is_some() {
+        return unsharing::unshare(object, context).await;
+    }
+    if object.spec.suspend {
+        return Ok(Action::await_change());
+    }
+    let api = patch::api_of(&context.client, object);
+    if !patch::has_finalizer(object) {
+        // The write comes back as a change, which starts the reconcile that goes on.
+        patch::finalizer(&api, object, true).await?;
+        return Ok(Action::await_change());
+    }
+    let summary = share(object, context).await?;
+    publish(object, context, &summary).await?;
+    Ok(again(object, context, &summary))
+}
+
+async fn share(object: &SharedKey, context: &Context) -> Result<Summary, Error> {
+    let name = object_name(object);
+    let record = context.ledger.get(&name).await;
+    let now = now();
+    let told = told(object, &now);
+    let desired = match desired(object, context, &name, &record) {
+        Ok(desired) => desired,
+        Err(refusal) => return Ok(summarise::refused(&told, &refusal)),
+    };
+    let freshness = if is_requested(object) { Duration::ZERO } else { SHARED_READING.min(interval(object, context) / 2) };
+    let mut run = Run { context, name, desired, record };
+    let observed = context.aws.observe(&run.desired, &run.record, freshness).await;
+    run.pin(&observed).await?;
+    let comparison = compare(&run.desired, &observed, &run.record);
+    run.tidy().await?;
+    let plan = plan(&run.desired, &observed, &run.record, &comparison);
+    let course = run.apply(observed, comparison, plan).await?;
+    Ok(summarise::summarise(&told, &course.of(&run.desired)))
+}
+
+fn desired(
+    object: &SharedKey,
+    context: &Context,
+    name: &ObjectName,
+    record: &Record,
+) -> Result<Desired, sharedkey_engine::resolve::Refusal> {
+    resolve(&Input {
+        object: name,
+        spec: &object.spec,
+        annotations: object.annotations(),
+        namespace_labels: &context.namespace_labels(&name.namespace),
+        accounts: &context.all_accounts(),
+        record,
+        owner_id: &context.args.owner_id,
+    })
+}
+
+/// What the summary has to know of the object.
+pub(crate) fn told<'a>(
+    object: &'a SharedKey,
+    now: &'a k8s_openapi::apimachinery::pkg::apis::meta::v1::Time,
+) -> summarise::Context<'a> {
+    summarise::Context {
+        generation: object.metadata.generation,
+        now,
+        previous: object.status.as_ref(),
+        request: request(object),
+    }
+}
+
+fn request(object: &SharedKey) -> Option<&str> {
+    let annotations = object.annotations();
+    annotations.get(RECONCILE_REQUESTED_AT).or_else(|| annotations.get(FLUX_REQUESTED_AT)).map(String::as_str)
+}
+
+/// Whether somebody asks for a look that nobody has taken yet.
+fn is_requested(object: &SharedKey) -> bool {
+    let handled = object.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref());
+    request(object).is_some_and(|request| handled != Some(request))
+}
+
+fn interval(object: &SharedKey, context: &Context) -> Duration {
+    context.args.interval(object.spec.interval())
+}
+
+/// One object on its way through apply.
+pub(crate) struct Run<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) name: ObjectName,
+    pub(crate) desired: Desired,
+    pub(crate) record: Record,
+}
+
+/// How it went, as far as the summary is concerned.
+pub(crate) struct Went {
+    pub(crate) observed: Observed,
+    pub(crate) comparison: Comparison,
+    pub(crate) plan: Plan,
+    pub(crate) failures: Vec<Failure>,
+    before: Vec<sharedkey_engine::compare::Finding>,
+}
+
+impl Went {
+    pub(crate) fn of<'a>(&'a self, desired: &'a Desired) -> Course<'a> {
+        Course {
+            desired,
+            observed: &self.observed,
+            comparison: &self.comparison,
+            blockers: &self.plan.blockers,
+            failures: &self.failures,
+            before: &self.before,
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Keeps what the alias means, before anything is written under it.
+    async fn pin(&mut self, observed: &Observed) -> Result<(), Error> {
+        let KeySource::Alias { pinned: None, .. } = &self.desired.key.source else { return Ok(()) };
+        let Ok(Some(key)) = &observed.key.arn else { return Ok(()) };
+        self.record.key = Some(key.clone());
+        if let KeySource::Alias { pinned, .. } = &mut self.desired.key.source {
+            *pinned = Some(key.clone());
+        }
+        Ok(self.context.ledger.save(&self.name, &self.record).await?)
+    }
+
+    /// Forgets principals that the spec no longer names: added again, they are trusted anew.
+    async fn tidy(&mut self) -> Result<(), Error> {
+        let consumers = &self.desired.consumers;
+        self.record.keep_principals(|consumer, principal| {
+            consumers.iter().any(|known| known.name == consumer && known.principals.contains(principal))
+        });
+        Ok(self.context.ledger.save(&self.name, &self.record).await?)
+    }
+
+    /// Carries out a plan and looks at what came of it.
+    pub(crate) async fn apply(&mut self, observed: Observed, comparison: Comparison, plan: Plan) -> Result<Went, Error> {
+        if plan.steps.is_empty() {
+            return Ok(Went { observed, comparison, plan, failures: Vec::new(), before: Vec::new() });
+        }
+        let failures = self.steps(&plan.steps).await?;
+        let after = self.context.aws.observe(&self.desired, &self.record, Duration::ZERO).await;
+        let compared = compare(&self.desired, &after, &self.record);
+        Ok(Went { observed: after, comparison: compared, plan, failures, before: comparison.findings })
+    }
+
+    /// Every target stands in the ledger before the first write, and what was confirmed stands there after the last. A step that
+    /// fails ends its account's steps; when it is the key policy's, only what takes access away goes on.
+    async fn steps(&mut self, steps: &[Step]) -> Result<Vec<Failure>, Error> {
+        for target in steps.iter().flat_map(|step| &step.records) {
+            self.record.intend(target.clone());
+        }
+        self.context.ledger.save(&self.name, &self.record).await?;
+        let mut failures: Vec<Failure> = Vec::new();
+        for step in steps {
+            let of_account = failures.iter().any(|failure| failure.account == step.account.id);
+            let of_key = failures.iter().any(|failure| failure.action.starts_with("kms:"));
+            if (of_account || of_key) && !step.action.revokes() {
+                continue;
+            }
+            match self.step(step).await {
+                Ok(()) => {}
+                Err(failure) => failures.push(failure),
+            }
+        }
+        self.context.ledger.save(&self.name, &self.record).await?;
+        Ok(failures)
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<(), Failure> {
+        let ObjectName { namespace, name } = &self.name;
+        let outcome = self.context.aws.apply(step).await.inspect_err(|failure| {
+            tracing::warn!(
+                object.namespace = namespace, object.name = name, account.id = %step.account.id, step = %step.action, class = %failure.class,
+                error = %failure, "a write failed"
+            );
+        })?;
+        tracing::info!(
+            object.namespace = namespace, object.name = name, account.id = %step.account.id, step = %step.action, ?outcome, "wrote"
+        );
+        step.records.iter().for_each(|target| self.record.confirm(target.clone()));
+        step.forgets.iter().for_each(|resource| self.record.forget(resource));
+        Ok(())
+    }
+}
+
+/// Writes the status if it changed, and tells of what did.
+pub(crate) async fn publish(object: &SharedKey, context: &Context, summary: &Summary) -> Result<(), Error> {
+    if object.status.as_ref() == Some(&summary.status) {
+        return Ok(());
+    }
+    let api = patch::api_of(&context.client, object);
+    patch::status(&api, object, &summary.status).await?;
+    context.metrics.status_written("SharedKey");
+    context.events.publish(object, &summary.notices).await;
+    log(object, &summary.status);
+    Ok(())
+}
+
+fn log(object: &SharedKey, status: &SharedKeyStatus) {
+    let name = object_name(object);
+    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+    tracing::info!(
+        object.namespace = name.namespace,
+        object.name = name.name,
+        key.arn = status.key_arn,
+        ready = ready.map(|condition| condition.status.as_str()),
+        reason = ready.map(|condition| condition.reason.as_str()),
+        drift = status.drift_count,
+        "status changed"
+    );
+}
+
+fn again(object: &SharedKey, context: &Context, summary: &Summary) -> Action {
+    let name = object_name(object).to_string();
+    match summary.next {
+        Next::Sweep => context.sweep(&name, interval(object, context), phase(&summary.status, &name)),
+        Next::Retry(class) => {
+            let wait = context.wait(&name, class);
+            let passing = matches!(class, Class::Transient | Class::Propagating);
+            // A person may take longer than the interval, and other drift is looked for meanwhile.
+            Action::requeue(if passing { wait } else { wait.min(interval(object, context)) })
+        }
+    }
+}
+
+/// Objects on one key are swept at the same moment, so that they share its reading.
+fn phase(status: &SharedKeyStatus, name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    status.key_arn.as_deref().unwrap_or(name).hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,142 @@
+//! Deletion of a SharedKey: what it shared is removed, or it is said what remains.
+//!
+//! Everything is removed from the ledger and from nothing that a tenant can write. The owner's half blocks the deletion until it is
+//! gone; a consumer's half that cannot be reached is waited for and then left, because without the key's half it opens nothing.
+
+use std::time::Duration;
+
+use kube::{ResourceExt as _, runtime::controller::Action};
+use sharedkey_api::{
+    ABANDON, DeletionPolicy, Mode, SharedKey,
+    conditions::Reason,
+};
+use sharedkey_engine::{
+    compare::compare,
+    ledger::{Record, Resource},
+    names::ObjectName,
+    plan::plan,
+    problem::{Class, Failure},
+    resolve::{Input, resolve_deletion},
+    summarise::{self, Notice},
+};
+
+use crate::{
+    context::{Context, now, object_name},
+    patch,
+    sharing::{Error, Run, publish, told},
+};
+
+/// One step towards the end of an object.
+pub(crate) async fn unshare(object: &SharedKey, context: &Context) -> Result<Action, Error> {
+    if !patch::has_finalizer(object) {
+        return Ok(Action::await_change());
+    }
+    let name = object_name(object);
+    let record = context.ledger.get(&name).await;
+    if record.targets.is_empty() {
+        return release(object, context, &name, None).await;
+    }
+    if let Some(why) = kept(object) {
+        return release(object, context, &name, Some(remains(&record, why))).await;
+    }
+    let desired = resolve_deletion(&Input {
+        object: &name,
+        spec: &object.spec,
+        annotations: object.annotations(),
+        namespace_labels: &context.namespace_labels(&name.namespace),
+        accounts: &context.all_accounts(),
+        record: &record,
+        owner_id: &context.args.owner_id,
+    });
+    let Some(desired) = desired else {
+        let why = format!("AwsAccount {:?}, the way to the key, is gone", object.spec.account_ref.name);
+        return blocked(object, context, &name, &record, &why, &[]).await;
+    };
+    if desired.mode == Mode::Observe {
+        return release(object, context, &name, Some(remains(&record, "the mode is Observe"))).await;
+    }
+    let mut run = Run { context, name, desired, record };
+    let observed = context.aws.observe(&run.desired, &run.record, Duration::ZERO).await;
+    let comparison = compare(&run.desired, &observed, &run.record);
+    let plan = plan(&run.desired, &observed, &run.record, &comparison);
+    let unread = observed.key.policy.as_ref().err().cloned();
+    let refusals: Vec<String> = plan.blockers.iter().map(|blocker| blocker.message.clone()).collect();
+    let went = run.apply(observed, comparison, plan).await?;
+    if run.record.targets.is_empty() {
+        return release(object, context, &run.name, None).await;
+    }
+    let failures: Vec<Failure> = went.failures.into_iter().chain(unread).collect();
+    let told: Vec<String> = failures.iter().map(ToString::to_string).chain(refusals).collect();
+    let why = if told.is_empty() { "not everything is gone yet".to_owned() } else { told.join("; ") };
+    blocked(object, context, &run.name, &run.record, &why, &failures).await
+}
+
+/// Why what was shared stays, if it does.
+fn kept(object: &SharedKey) -> Option<&'static str> {
+    match object.spec {
+        _ if object.spec.suspend => Some("the object is suspended"),
+        _ if object.spec.deletion_policy == DeletionPolicy::Retain => Some("deletionPolicy is Retain"),
+        _ if object.spec.mode == Mode::Observe => Some("the mode is Observe"),
+        _ => None,
+    }
+}
+
+fn remains(record: &Record, why: &str) -> String {
+    format!("{why}, so this stays in AWS: {}", list(record))
+}
+
+fn list(record: &Record) -> String {
+    record.targets.iter().map(|target| target.resource.to_string()).collect::<Vec<_>>().join("; ")
+}
+
+/// Something is left: waits for it, or lets go of it where that is safe or asked for.
+async fn blocked(
+    object: &SharedKey,
+    context: &Context,
+    name: &ObjectName,
+    record: &Record,
+    why: &str,
+    failures: &[Failure],
+) -> Result<Action, Error> {
+    let of_key = |resource: &Resource| matches!(resource, Resource::Statement { .. });
+    let key_half = record.targets.iter().any(|target| of_key(&target.resource));
+    if object.annotations().get(ABANDON).is_some_and(|value| value == "true") {
+        return release(object, context, name, Some(remains(record, "the object was abandoned"))).await;
+    }
+    if !key_half && waited(object) >= context.args.deletion_timeout() {
+        let seconds = context.args.deletion_timeout_seconds;
+        let why = format!("the accounts could not be reached for {seconds} s ({why})");
+        return release(object, context, name, Some(remains(record, &why))).await;
+    }
+    let advice = if key_half { format!("; annotate it with {ABANDON}=true to let go of them") } else { String::new() };
+    let message = format!("being deleted, still in AWS: {}; {why}{advice}", list(record));
+    let now = now();
+    let summary = summarise::deleting(&told(object, &now), Reason::Deleting, &message);
+    publish(object, context, &summary).await?;
+    let class = failures.iter().map(|failure| failure.class).min().unwrap_or(Class::Transient);
+    Ok(Action::requeue(context.wait(&name.to_string(), class)))
+}
+
+/// How long the object has been waiting for its end.
+fn waited(object: &SharedKey) -> Duration {
+    let since = object.metadata.deletion_timestamp.as_ref();
+    let waited = since.map(|since| now().0.duration_since(since.0));
+    waited.and_then(|waited| Duration::try_from(waited).ok()).unwrap_or_default()
+}
+
+/// Lets the object go.
+async fn release(
+    object: &SharedKey,
+    context: &Context,
+    name: &ObjectName,
+    left: Option<String>,
+) -> Result<Action, Error> {
+    if let Some(note) = left {
+        tracing::warn!(object.namespace = name.namespace, object.name = name.name, note, "an object goes and leaves something");
+        context.events.publish(object, &[Notice { warning: true, reason: "Remains".to_owned(), note }]).await;
+    }
+    context.ledger.drop(name).await?;
+    patch::finalizer(&patch::api_of(&context.client, object), object, false).await?;
+    context.calm(&name.to_string());
+    Ok(Action::await_change())
+}
