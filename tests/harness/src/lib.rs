@@ -18,6 +18,7 @@ pub mod process;
 mod repo;
 mod say;
 mod scratch;
+mod serving;
 mod wait;
 mod world;
 

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitStatus,
+    slice::from_mut,
     time::Duration,
 };
 
@@ -13,6 +14,7 @@ use crate::{
     metrics::Metrics,
     ports,
     process::{Process, Run},
+    serving::serving,
     wait_for,
 };
 
@@ -69,6 +71,10 @@ impl Operator {
     /// Starts it and waits until it is ready. `--health-addr` is added with a free port; the environment holds no AWS
     /// settings but the given ones, so that nothing of the developer's machine leaks in.
     pub async fn start(options: &OperatorOptions) -> Result<Self> {
+        Self::start_program(&binary()?, options).await
+    }
+
+    async fn start_program(program: &Path, options: &OperatorOptions) -> Result<Self> {
         let address = format!("127.0.0.1:{}", ports::free()?);
         let folder = Scratch::new("operator")?;
         let mut run = Run::new("operator", "env");
@@ -77,14 +83,15 @@ impl Operator {
         }
         run = options.env.iter().fold(run, |run, (name, value)| run.arg(format!("{name}={value}")));
         let run = run
-            .arg(binary()?)
+            .arg(program)
             .args(&options.args)
             .args(["--health-addr", &address])
             .env("KUBECONFIG", &options.kubeconfig);
-        let process = run.start(folder.path())?;
-        let mut this = Self { process, url: format!("http://{address}"), folder };
-        this.ready().await?;
-        Ok(this)
+        let mut process = run.start(folder.path())?;
+        let url = format!("http://{address}");
+        let ready = async || http::get_text(&format!("{url}/readyz")).await;
+        serving(from_mut(&mut process), "the operator's readiness", START, ready).await?;
+        Ok(Self { process, url, folder })
     }
 
     /// What it has logged.
@@ -129,17 +136,6 @@ impl Operator {
         let process = &mut self.process;
         wait_for("the operator's end after SIGTERM", STOP, async || process.ended()?.context("it still runs")).await
     }
-
-    async fn ready(&mut self) -> Result<()> {
-        let url = format!("{}/readyz", self.url);
-        let process = &mut self.process;
-        let outcome = wait_for("the operator's readiness", START, async || match process.check() {
-            Ok(()) => http::get_text(&url).await.map(|_| Ok(())),
-            Err(ended) => Ok(Err(ended)),
-        })
-        .await;
-        outcome.and_then(std::convert::identity).with_context(|| self.process.log_tail())
-    }
 }
 
 /// The operator lies beside the test's own binary: tests are in `target/PROFILE/deps`, programs in `target/PROFILE`.
@@ -150,4 +146,33 @@ fn binary() -> Result<PathBuf> {
     let binary = folder.join(BINARY);
     ensure!(binary.is_file(), "{} is missing: run cargo build -p sharedkey-operator", binary.display());
     Ok(binary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo_root;
+
+    fn options() -> OperatorOptions {
+        OperatorOptions::new("/kube/config").args(["--owner-id", "test"]).env("AWS_REGION", "eu-west-1")
+    }
+
+    #[tokio::test]
+    async fn it_is_ready_and_measurable_when_started_and_ends_when_asked_to() {
+        let stand_in = repo_root().join("tests/harness/tests/stand-in-operator");
+        let operator = Operator::start_program(&stand_in, &options()).await.unwrap();
+        let sum = operator.metrics().await.unwrap().sum("reconciles_total", &[("kind", "SharedKey")]);
+        assert!((sum - 7.0).abs() < f64::EPSILON, "{sum}");
+        let log = operator.log().unwrap();
+        let first = log.lines().next().unwrap();
+        assert_eq!(first, "['--owner-id', 'test', '--health-addr'] {'AWS_REGION': 'eu-west-1'} /kube/config");
+        assert_eq!(operator.stop().await.unwrap().code(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn one_that_ends_by_itself_is_shown_with_its_log() {
+        let error = Operator::start_program(Path::new("ls"), &options()).await.unwrap_err();
+        let message = format!("{error:#}");
+        assert!(message.contains("exit status: 2") && message.contains("option '--owner-id'"), "{message}");
+    }
 }

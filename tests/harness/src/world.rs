@@ -7,6 +7,7 @@ use crate::{
     ControlPlane, StrictAws,
     cluster::{ServiceAccountRef, install_rbac},
     controlplane::{ISSUER, Options},
+    repo_root,
 };
 
 /// A control plane with the operator's CRDs and rights, and a strict AWS that knows its token issuer's keys.
@@ -26,7 +27,7 @@ impl World {
         let aws = StrictAws::start().await?;
         let control_plane = ControlPlane::start(&Options::default()).await?;
         aws.register_issuer(ISSUER, &control_plane.key_set().await?).await?;
-        let operator_account = install_rbac(&control_plane.client().await?).await?;
+        let operator_account = install_rbac(&control_plane.client().await?, &repo_root().join("deploy/base")).await?;
         Ok(Self { control_plane, aws, operator_account })
     }
 

@@ -9,8 +9,8 @@ use kube::{
     api::{DeleteParams, ObjectMeta, PostParams},
 };
 use sharedkey_harness::{
-    ControlPlane,
-    cluster::{ServiceAccountRef, apply, fresh_namespace, kubeconfig_for, token},
+    ControlPlane, Scratch,
+    cluster::{ServiceAccountRef, apply, fresh_namespace, install_rbac, kubeconfig_for, token},
     controlplane::{ISSUER, Options},
     wait_for, wait_for_object,
 };
@@ -20,8 +20,7 @@ const SOON: Duration = Duration::from_mins(1);
 
 async fn control_plane() -> Result<&'static ControlPlane> {
     static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
-    let options = Options { manifests: Vec::new(), ..Options::default() };
-    SHARED.get_or_try_init(async || ControlPlane::start(&options).await).await
+    SHARED.get_or_try_init(async || ControlPlane::start(&Options::default()).await).await
 }
 
 const WIDGETS: &str = r"
@@ -49,8 +48,15 @@ async fn a_custom_kind_and_its_object_are_applied_in_one_go_and_seen_by_kubectl(
     let client = control_plane.client().await.unwrap();
     let namespace = fresh_namespace(&client, "apply").await.unwrap();
     apply(&client, &namespace, WIDGETS).await.unwrap();
-    let output = control_plane.kubectl(&["get", "widgets", "-n", &namespace, "-o", "name"]).unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "widget.harness.test/first");
+    let names = control_plane.kubectl(&["get", "widgets", "-n", &namespace, "-o", "name"]).unwrap();
+    assert_eq!(names, "widget.harness.test/first\n");
+}
+
+#[tokio::test]
+async fn the_kinds_of_this_repository_are_served() {
+    let control_plane = control_plane().await.unwrap();
+    let kinds = control_plane.kubectl(&["api-resources", "--api-group=sharedkey.dev", "-o", "name"]).unwrap();
+    assert_eq!(kinds, "awsaccounts.sharedkey.dev\nsharedkeys.sharedkey.dev\n");
 }
 
 #[tokio::test]
@@ -67,39 +73,41 @@ async fn account_in(client: &Client, namespace: &str) -> Result<ServiceAccountRe
     Ok(ServiceAccountRef { namespace: namespace.to_owned(), name: String::from("default") })
 }
 
-#[tokio::test]
-async fn a_service_account_may_do_what_its_roles_say_and_no_more() {
-    let control_plane = control_plane().await.unwrap();
-    let admin = control_plane.client().await.unwrap();
-    let namespace = fresh_namespace(&admin, "rbac").await.unwrap();
-    let account = account_in(&admin, &namespace).await.unwrap();
-    let roles = format!(
-        r#"
-{{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {{name: read}}, rules: [
-  {{apiGroups: [""], resources: [configmaps], verbs: [get, list]}}]}}
+/// As in `deploy/base`: rights among other things, in several files.
+const RIGHTS: &str = r#"
+{apiVersion: v1, kind: Namespace, metadata: {name: rights-system}}
 ---
-{{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {{name: read}},
-  roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: read}},
-  subjects: [{{kind: ServiceAccount, name: default, namespace: {namespace}}}]}}
-"#
-    );
-    apply(&admin, &namespace, &roles).await.unwrap();
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: reader, namespace: rights-system}}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: read}, rules: [
+  {apiGroups: [""], resources: [configmaps], verbs: [get, list]}]}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: read},
+  roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: read},
+  subjects: [{kind: ServiceAccount, name: reader, namespace: rights-system}]}
+"#;
+const NO_RIGHTS: &str = "{apiVersion: v1, kind: ConfigMap, metadata: {name: other, namespace: rights-system}}";
+
+#[tokio::test]
+async fn the_operator_may_do_what_its_manifests_say_and_no_more() {
+    let control_plane = control_plane().await.unwrap();
+    let manifests = Scratch::new("manifests").unwrap();
+    manifests.write("rights.yaml", RIGHTS).unwrap();
+    manifests.write("other.yaml", NO_RIGHTS).unwrap();
+    manifests.write("kustomization.yaml", "resources: [rights.yaml, other.yaml]\nkind: Kustomization").unwrap();
+    let account = install_rbac(&control_plane.client().await.unwrap(), manifests.path()).await.unwrap();
 
     let kubeconfig = kubeconfig_for(control_plane, &account).await.unwrap();
+    let kubeconfig = kubeconfig.to_str().unwrap();
     let kubectl = |args: &[&str]| {
-        let mut command = control_plane.kubectl_command();
-        command.args(args).args(["-n", &namespace]).env("KUBECONFIG", &kubeconfig).output().unwrap()
+        control_plane.kubectl(&[&["--kubeconfig", kubeconfig, "--namespace", "rights-system"], args].concat())
     };
     // The authorizer learns of a new binding through its own watch.
-    wait_for("the binding to count", SOON, async || {
-        let read = kubectl(&["get", "configmaps"]);
-        ensure!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
-        Ok(())
-    })
-    .await
-    .unwrap();
-    let write = kubectl(&["create", "configmap", "forbidden"]);
-    assert!(String::from_utf8_lossy(&write.stderr).contains("is forbidden"), "{write:?}");
+    let read = wait_for("the binding to count", SOON, async || kubectl(&["get", "configmaps", "-o", "name"]));
+    let names = read.await.unwrap();
+    assert!(!names.contains("configmap/other"), "{names}");
+    let refusal = kubectl(&["create", "configmap", "one"]).unwrap_err().to_string();
+    assert!(refusal.contains("configmaps is forbidden"), "{refusal}");
 }
 
 #[tokio::test]

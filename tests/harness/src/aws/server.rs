@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    slice::from_mut,
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
@@ -12,7 +13,8 @@ use anyhow::{Context, Result, ensure};
 use crate::{
     Scratch,
     process::{Process, Run},
-    repo_root, say, wait_for,
+    repo_root, say,
+    serving::serving,
 };
 
 const START: Duration = Duration::from_mins(1);
@@ -47,13 +49,8 @@ impl StrictAws {
             .env("PYTHONPATH", &package)
             .env("PYTHONUNBUFFERED", "1")
             .start(folder.path())?;
-        let port = wait_for("the strict AWS's port", START, async || match process.check() {
-            Ok(()) => Ok(Ok(std::fs::read_to_string(&port_file)?.trim().parse::<u16>()?)),
-            Err(ended) => Ok(Err(ended)),
-        })
-        .await
-        .and_then(std::convert::identity)
-        .with_context(|| process.log_tail())?;
+        let read_port = async || Ok(std::fs::read_to_string(&port_file)?.trim().parse::<u16>()?);
+        let port = serving(from_mut(&mut process), "the strict AWS", START, read_port).await?;
         say(format_args!("strict AWS ready after {:.1} s", started.elapsed().as_secs_f32()));
         Ok(Self { process, url: format!("http://127.0.0.1:{port}"), accounts: AtomicU32::new(0), folder })
     }

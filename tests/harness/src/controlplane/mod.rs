@@ -8,11 +8,11 @@ mod pki;
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{
     Api, Client, Config,
@@ -20,7 +20,7 @@ use kube::{
 };
 
 use self::{kubeconfig::Endpoint, pki::Pki};
-use crate::{Scratch, cluster, ports, process::Process, repo_root, say, wait_for};
+use crate::{Scratch, cluster, ports, process::Process, repo_root, say, serving::serving};
 
 /// Who signs ServiceAccount tokens. Nobody resolves the name: the AWS side is handed the key set of
 /// [`ControlPlane::key_set`], as IAM would have fetched it.
@@ -82,7 +82,8 @@ impl ControlPlane {
         let mut this = Self { processes: vec![apiserver, etcd], bin, endpoint, kubeconfig, folder };
 
         let client = this.client().await?;
-        this.wait("kube-apiserver", async || Ok(client.request_text(get("/readyz")?).await?)).await?;
+        let ready = async || Ok(client.request_text(get("/readyz")?).await?);
+        serving(&mut this.processes, "kube-apiserver", START, ready).await?;
         for manifests in &options.manifests {
             cluster::apply_path(&client, manifests).await?;
         }
@@ -90,7 +91,8 @@ impl ControlPlane {
             let controllers = components::controller_manager(&this.bin, &this.folder, &this.kubeconfig)?;
             this.processes.insert(0, controllers);
             let accounts: Api<ServiceAccount> = Api::namespaced(client, "default");
-            this.wait("kube-controller-manager", async || Ok(accounts.get("default").await?)).await?;
+            let working = async || Ok(accounts.get("default").await?);
+            serving(&mut this.processes, "kube-controller-manager", START, working).await?;
         }
         say(format_args!("control plane ready after {:.1} s", started.elapsed().as_secs_f32()));
         Ok(this)
@@ -141,26 +143,12 @@ impl ControlPlane {
         command
     }
 
-    /// Runs kubectl to its end.
-    pub fn kubectl(&self, args: &[&str]) -> Result<Output> {
-        self.kubectl_command().args(args).output().context("cannot run kubectl")
-    }
-
-    /// Waits until `probe` succeeds, or one of the servers has ended.
-    async fn wait<T>(&mut self, server: &str, mut probe: impl AsyncFnMut() -> Result<T>) -> Result<T> {
-        let processes = &mut self.processes;
-        let outcome = wait_for(server, START, async || match processes.iter_mut().try_for_each(Process::check) {
-            Ok(()) => probe().await.map(Ok),
-            Err(ended) => Ok(Err(ended)),
-        })
-        .await;
-        match outcome {
-            Ok(ready) => ready,
-            Err(late) => {
-                let logs: Vec<_> = self.processes.iter().map(Process::log_tail).collect();
-                Err(late.context(logs.join("\n")))
-            }
-        }
+    /// Runs kubectl to its end and returns what it printed; where it fails, the error is what it complained about.
+    pub fn kubectl(&self, args: &[&str]) -> Result<String> {
+        let output = self.kubectl_command().args(args).output().context("cannot run kubectl")?;
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "kubectl {}: {}", args.join(" "), complaint.trim());
+        Ok(String::from_utf8(output.stdout)?)
     }
 }
 
