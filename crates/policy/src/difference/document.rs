@@ -91,7 +91,9 @@ mod tests {
     use crate::{StatementBuilder, partition::Partition};
 
     fn document(statements: &[(&str, &[&str])]) -> PolicyDocument {
-        let build = |(sid, actions): &(&str, &[&str])| StatementBuilder::allow().sid(*sid).actions(actions.iter().copied()).build();
+        let build = |(sid, actions): &(&str, &[&str])| {
+            StatementBuilder::allow().sid(*sid).actions(actions.iter().copied()).build()
+        };
         PolicyDocument::from_statements(statements.iter().map(build).collect())
     }
 
@@ -102,11 +104,15 @@ mod tests {
 
     #[test]
     fn statements_are_paired_by_sid_whatever_their_order() {
-        let (use_, grants): ((&str, &[&str]), (&str, &[&str])) = (("Use", &["kms:Decrypt"]), ("Grants", &["kms:CreateGrant"]));
+        let (use_, grants): ((&str, &[&str]), (&str, &[&str])) =
+            (("Use", &["kms:Decrypt"]), ("Grants", &["kms:CreateGrant"]));
         assert_eq!(told(&[use_, grants], &[grants, use_]), None);
         assert_eq!(told(&[use_, grants], &[grants]).as_deref(), Some(r#"statement "Use" is missing"#));
         let changed = told(&[use_], &[("Use", &["kms:Encrypt"])]);
-        assert_eq!(changed.as_deref(), Some(r#"statement "Use": actions: missing kms:Decrypt, unexpected kms:Encrypt"#));
+        assert_eq!(
+            changed.as_deref(),
+            Some(r#"statement "Use": actions: missing kms:Decrypt, unexpected kms:Encrypt"#)
+        );
     }
 
     #[test]

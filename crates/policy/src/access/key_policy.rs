@@ -1,0 +1,165 @@
+//! The owner's half: what a key policy says to a caller (D§1.2, D§1.3).
+
+use super::condition::{self, Outcome};
+use super::question::{Allow, Answer, Deny, Question, Reach};
+use super::statement::{covers_action, covers_key};
+use crate::arn::{EntityArn, is_account_id, principal_parts, root_arn};
+use crate::document::{Effect, PolicyDocument, Principals, Statement, StatementName};
+use crate::lint::is_unique_id;
+
+/// Asks every statement of a key policy.
+pub(crate) fn key_policy_answer(document: &PolicyDocument, question: &Question<'_>) -> Answer {
+    let mut answer = Answer::default();
+    let mut misses = Vec::new();
+    for (name, statement) in document.named() {
+        let effect = statement.effect();
+        let applies = covers_action(statement, question) && covers_key(statement, question);
+        let reached = statement.principals().and_then(|principals| reach(principals, effect, question));
+        let judged =
+            reached.map(|(reach, open)| (reach, with_open(condition::judge(statement.conditions(), question), open)));
+        match (effect, applies, judged) {
+            (Effect::Allow, true, Some((reach, Outcome::Holds))) => {
+                answer.allows.push(Allow { by: name.to_string(), reach, conditions: Vec::new() });
+            }
+            (Effect::Allow, true, Some((reach, Outcome::Depends(conditions)))) => {
+                answer.allows.push(Allow { by: name.to_string(), reach, conditions });
+            }
+            (Effect::Deny, true, Some((_, Outcome::Holds))) => {
+                let conditions = statement.conditions().iter().map(condition::text).collect();
+                answer.denied.get_or_insert(Deny { by: name.to_string(), conditions });
+            }
+            (Effect::Deny, true, Some((_, Outcome::Depends(open)))) => {
+                answer.caveats.push(format!("unless {name} denies it: {}", open.join(" and ")));
+            }
+            (Effect::Allow, _, judged) => {
+                misses.extend(near_miss(&name, statement, judged.map(|(_, outcome)| outcome), question))
+            }
+            (Effect::Deny, ..) => {}
+        }
+    }
+    answer.near_miss = misses.into_iter().min().map(|(_, text)| text);
+    answer
+}
+
+/// Adds what is open about the principal itself to what is open about the conditions.
+fn with_open(outcome: Outcome, open: Option<String>) -> Outcome {
+    match (outcome, open) {
+        (outcome, None) | (outcome @ Outcome::Fails(_), _) => outcome,
+        (Outcome::Holds, Some(open)) => Outcome::Depends(vec![open]),
+        (Outcome::Depends(mut conditions), Some(open)) => {
+            conditions.insert(0, open);
+            Outcome::Depends(conditions)
+        }
+    }
+}
+
+/// How the listed principals mean the caller.
+struct Listed {
+    everyone: bool,
+    named: bool,
+    account: bool,
+    /// A single session of the caller's role.
+    session: Option<String>,
+}
+
+fn listed(principals: &Principals, question: &Question<'_>) -> Listed {
+    let mut found = Listed { everyone: false, named: false, account: false, session: None };
+    let root = root_arn(question.partition, question.account);
+    for value in principals.aws() {
+        found.everyone |= value == "*";
+        found.named |= value == question.arn || Some(value) == question.unique_id;
+        found.account |= value == root || value == question.account.as_str();
+        if is_session_of(value, question) {
+            found.session.get_or_insert_with(|| format!("only as session {value}"));
+        }
+    }
+    found
+}
+
+/// How a statement's principals mean the caller, and what is open about it; none if they do not.
+fn reach(principals: &Principals, effect: Effect, question: &Question<'_>) -> Option<(Reach, Option<String>)> {
+    let listed = listed(principals, question);
+    if principals.negated {
+        return reach_by_exclusion(&listed, effect);
+    }
+    match listed {
+        Listed { everyone: true, .. } => Some((Reach::Everyone, None)),
+        Listed { named: true, .. } => Some((Reach::Named, None)),
+        Listed { account: true, .. } => Some((Reach::Account, None)),
+        Listed { session, .. } => session.map(|session| (Reach::Named, Some(session))),
+    }
+}
+
+/// `NotPrincipal` spares a role or user from a Deny only if its account is listed beside it; what is listed of the
+/// caller's account keeps it from an Allow. Where AWS leaves it open, the answer is open too.
+fn reach_by_exclusion(listed: &Listed, effect: Effect) -> Option<(Reach, Option<String>)> {
+    let open = |text: &str| Some((Reach::Everyone, Some(text.to_owned())));
+    let spared = match effect {
+        Effect::Allow => listed.named || listed.account,
+        Effect::Deny => listed.named && listed.account,
+    };
+    if listed.everyone || spared {
+        None
+    } else if listed.named {
+        open("NotPrincipal lists the principal without its account")
+    } else if listed.session.is_some() {
+        open("NotPrincipal lists a session of the principal")
+    } else {
+        Some((Reach::Everyone, None))
+    }
+}
+
+/// Whether `arn:P:sts::A:assumed-role/Name/Session` is a session of the asking role. It has no path (D§1.2).
+fn is_session_of(value: &str, question: &Question<'_>) -> bool {
+    let Some(role) = question.entity.filter(|_| question.is_role()) else { return false };
+    principal_parts(value).is_some_and(|(partition, account, resource)| {
+        let name = resource.strip_prefix("assumed-role/").and_then(|rest| rest.split_once('/')).map(|(name, _)| name);
+        partition == question.partition.to_string() && account == question.account.as_str() && name == Some(role.name())
+    })
+}
+
+/// What an Allow statement that does not help comes closest to; the smaller the rank, the closer.
+fn near_miss(
+    name: &StatementName,
+    statement: &Statement,
+    judged: Option<Outcome>,
+    question: &Question<'_>,
+) -> Option<(u8, String)> {
+    let (action, key) = (covers_action(statement, question), covers_key(statement, question));
+    match judged {
+        Some(Outcome::Fails(condition)) if action && key => {
+            Some((0, format!("{name} names it, but the condition {condition} does not hold")))
+        }
+        Some(_) if action && statement.resources().is_none() => {
+            Some((1, format!("{name} has no Resource and so no effect")))
+        }
+        Some(_) if action => Some((2, format!("{name} names it, but its Resource is not this key"))),
+        Some(_) if statement.actions().is_none() => Some((3, format!("{name} has no Action and so no effect"))),
+        Some(_) => Some((4, format!("{name} names it, but not for this action"))),
+        None if action && key => wrong_name(name, statement, question),
+        None => None,
+    }
+}
+
+/// A principal in the statement that is probably meant to be the caller.
+fn wrong_name(name: &StatementName, statement: &Statement, question: &Question<'_>) -> Option<(u8, String)> {
+    let entity = question.entity?;
+    let principals = statement.principals().filter(|principals| !principals.negated)?;
+    let similar =
+        |value: &&str| value.parse::<EntityArn>().is_ok_and(|other| other.name().eq_ignore_ascii_case(entity.name()));
+    let other_partition = |value: &&str| {
+        let parts = principal_parts(value);
+        parts.is_some_and(|(_, account, resource)| account == entity.account().as_str() && resource == "root")
+    };
+    if let Some(value) = principals.aws().find(similar) {
+        return Some((5, format!("{name} names {value}, which is another principal")));
+    }
+    if let Some(value) = principals.aws().filter(|value| !is_account_id(value)).find(other_partition) {
+        return Some((5, format!("{name} names {value}, which is of another partition")));
+    }
+    let orphan = principals.aws().find(|value| is_unique_id(value))?;
+    Some((6, format!("{name} names {orphan}, a principal that was deleted or recreated")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! One question to a policy, and the shape of every answer.
+
+use std::fmt;
+
+use super::Caller;
+use crate::arn::{AccountId, EntityArn, EntityKind, KeyArn, root_arn};
+use crate::partition::Partition;
+
+/// May this caller do this with this key?
+pub(crate) struct Question<'a> {
+    /// The caller's ARN; for the account itself its root ARN.
+    pub(crate) arn: String,
+    /// The role or user; none for the account itself.
+    pub(crate) entity: Option<&'a EntityArn>,
+    pub(crate) partition: Partition,
+    pub(crate) account: &'a AccountId,
+    pub(crate) unique_id: Option<&'a str>,
+    pub(crate) key: &'a KeyArn,
+    pub(crate) action: &'a str,
+}
+
+impl<'a> Question<'a> {
+    pub(crate) fn new(caller: &Caller<'a>, key: &'a KeyArn, action: &'a str) -> Self {
+        let entity = caller.arn;
+        Self {
+            arn: entity.to_string(),
+            entity: Some(entity),
+            partition: entity.partition(),
+            account: entity.account(),
+            unique_id: caller.unique_id,
+            key,
+            action,
+        }
+    }
+
+    /// Asks for the owner account itself, as its root user.
+    pub(crate) fn of_owner(key: &'a KeyArn, action: &'a str) -> Self {
+        let (partition, account) = (key.partition(), key.account());
+        Self { arn: root_arn(partition, account), entity: None, partition, account, unique_id: None, key, action }
+    }
+
+    pub(crate) fn is_cross_account(&self) -> bool {
+        (self.partition, self.account) != (self.key.partition(), self.key.account())
+    }
+
+    pub(crate) fn is_role(&self) -> bool {
+        self.entity.is_some_and(|entity| entity.kind() == EntityKind::Role)
+    }
+}
+
+/// What one document or one half says.
+#[derive(Default)]
+pub(crate) struct Answer {
+    /// The first Deny that applies for certain.
+    pub(crate) denied: Option<Deny>,
+    /// Denies that only a request decides, as conditions: `unless …`.
+    pub(crate) caveats: Vec<String>,
+    /// All that allows.
+    pub(crate) allows: Vec<Allow>,
+    /// The statement that comes closest to allowing.
+    pub(crate) near_miss: Option<String>,
+}
+
+pub(crate) struct Deny {
+    pub(crate) by: String,
+    pub(crate) conditions: Vec<String>,
+}
+
+pub(crate) struct Allow {
+    pub(crate) by: String,
+    pub(crate) reach: Reach,
+    /// Conditions that only a request decides.
+    pub(crate) conditions: Vec<String>,
+}
+
+/// How a statement means the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// By its own ARN or unique id, or because the statement is attached to it.
+    Named,
+    /// By its account: the account's IAM policies decide further (D§1.2).
+    Account,
+    /// By `*` or by not being excluded.
+    Everyone,
+}
+
+impl fmt::Display for Allow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reach {
+            Reach::Named => f.write_str(&self.by),
+            Reach::Account => write!(f, "{} (by account)", self.by),
+            Reach::Everyone => write!(f, "{} (by \"*\")", self.by),
+        }
+    }
+}
+
+impl Answer {
+    /// What must hold for the answer to be yes: one way to be allowed, and no Deny.
+    pub(crate) fn conditions(&self) -> Vec<String> {
+        let mut conditions = alternatives(self.allows.iter().map(|allow| allow.conditions.as_slice()));
+        conditions.extend(self.caveats.iter().cloned());
+        conditions
+    }
+}
+
+/// The conditions of several ways of which one is enough. A way without conditions makes the others irrelevant.
+pub(crate) fn alternatives<'a>(ways: impl Iterator<Item = &'a [String]> + Clone) -> Vec<String> {
+    let mut distinct: Vec<&[String]> = Vec::new();
+    for way in ways {
+        if way.is_empty() {
+            return Vec::new();
+        }
+        if !distinct.contains(&way) {
+            distinct.push(way);
+        }
+    }
+    match distinct[..] {
+        [] => Vec::new(),
+        [only] => only.to_vec(),
+        _ => vec![distinct.iter().map(|way| way.join(" and ")).collect::<Vec<_>>().join(", or ")],
+    }
+}

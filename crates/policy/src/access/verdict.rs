@@ -1,0 +1,189 @@
+//! Both halves together, by the tables of D§1.3.
+
+use super::question::{Answer, Question, Reach, alternatives};
+use super::{Caller, IdentityPolicies, actions_of, add_new, identity, key_policy_answer};
+use crate::actions::{is_cross_account, is_known};
+use crate::arn::KeyArn;
+use crate::document::PolicyDocument;
+
+/// Whether a principal may do something with a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may, as long as every condition holds.
+    Allowed {
+        /// The key-policy statements that each open a way, and how they mean the caller.
+        by: Vec<String>,
+        /// Conditions that only a request decides.
+        conditions: Vec<String>,
+    },
+    /// It may not.
+    Denied {
+        /// What stands in the way.
+        half: Half,
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+/// What stands in the way of access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::Display, strum::AsRefStr)]
+pub enum Half {
+    /// The key policy does not allow, or nothing that it says can have an effect.
+    KeyPolicy,
+    /// The caller's account does not allow.
+    Delegation,
+    /// The permissions boundary does not allow.
+    Boundary,
+    /// A Deny in any document.
+    ExplicitDeny,
+}
+
+/// Computes the verdict for a caller and an action.
+///
+/// A pattern such as `kms:ReEncrypt*` asks about all known actions that it covers: the first that is denied decides.
+///
+/// Within the owner's account a key policy that names the caller is enough; a role then still needs its boundary to
+/// allow, a user does not, and neither does who is let in by `*` (D§1.2). One that names the account needs an identity policy. Across
+/// accounts both halves must allow. Organisation policies, session policies and grants are not judged here.
+pub fn verdict(
+    key_policy: &PolicyDocument,
+    identity: &IdentityPolicies,
+    key: &KeyArn,
+    caller: &Caller<'_>,
+    action: &str,
+) -> Verdict {
+    let (mut all_by, mut all_conditions) = (Vec::new(), Vec::new());
+    for action in actions_of(action) {
+        match one(key_policy, identity, &Question::new(caller, key, action)) {
+            Verdict::Allowed { by, conditions } => {
+                add_new(&mut all_by, by);
+                add_new(&mut all_conditions, conditions);
+            }
+            denied @ Verdict::Denied { .. } => return denied,
+        }
+    }
+    Verdict::Allowed { by: all_by, conditions: all_conditions }
+}
+
+/// The answers of everybody who is asked.
+struct Answers {
+    key_policy: Answer,
+    identity: Answer,
+    boundary: Option<Answer>,
+}
+
+fn one(key_policy: &PolicyDocument, policies: &IdentityPolicies, question: &Question<'_>) -> Verdict {
+    let denied = |half, reason| Verdict::Denied { half, reason };
+    if let Some(reason) = no_effect(question) {
+        return denied(Half::KeyPolicy, reason);
+    }
+    let answers = Answers {
+        key_policy: key_policy_answer(key_policy, question),
+        identity: identity::answer(&policies.policies, question),
+        boundary: identity::boundary_answer(policies, question),
+    };
+    if let Some(reason) = explicit_deny(&answers, question) {
+        return denied(Half::ExplicitDeny, reason);
+    }
+    match ways(&answers, question) {
+        Ok(ways) => {
+            let mut conditions = alternatives(ways.iter().map(|(_, conditions)| conditions.as_slice()));
+            let answers = [Some(&answers.key_policy), Some(&answers.identity), answers.boundary.as_ref()];
+            for answer in answers.into_iter().flatten() {
+                add_new(&mut conditions, answer.caveats.clone());
+            }
+            Verdict::Allowed { by: ways.into_iter().map(|(by, _)| by).collect(), conditions }
+        }
+        Err(half) => denied(half, missing(half, &answers, policies, question)),
+    }
+}
+
+/// Partitions never meet, and most actions on a key have no effect from another account (D§2.1, D§7).
+fn no_effect(question: &Question<'_>) -> Option<String> {
+    let Question { arn, key, action, partition, .. } = question;
+    if *partition != key.partition() {
+        return Some(format!(
+            "{arn} is of partition {partition}, the key of {}: nothing crosses partitions",
+            key.partition()
+        ));
+    }
+    let inert = question.is_cross_account() && is_known(action) && !is_cross_account(action);
+    inert.then(|| format!("{action} has no effect across accounts, whatever the policies say"))
+}
+
+fn explicit_deny(answers: &Answers, question: &Question<'_>) -> Option<String> {
+    let boundary = answers.boundary.as_ref().and_then(|answer| answer.denied.as_ref());
+    let (place, deny) = match (&answers.key_policy.denied, &answers.identity.denied, boundary) {
+        (Some(deny), _, _) => ("key policy, ", deny),
+        (None, Some(deny), _) => ("", deny),
+        (None, None, Some(deny)) => ("permissions boundary ", deny),
+        (None, None, None) => return None,
+    };
+    let because =
+        if deny.conditions.is_empty() { String::new() } else { format!(" ({})", deny.conditions.join(" and ")) };
+    Some(format!("{place}{} denies {}{because}", deny.by, question.action))
+}
+
+/// Every way that is open, as the key-policy statement and what it takes; or the half that closes them all.
+fn ways(answers: &Answers, question: &Question<'_>) -> Result<Vec<(String, Vec<String>)>, Half> {
+    let mut open = Vec::new();
+    let mut closed = None;
+    for allow in &answers.key_policy.allows {
+        let mut conditions = allow.conditions.clone();
+        match needed(allow.reach, question).iter().try_for_each(|half| pass(*half, answers, &mut conditions)) {
+            Ok(()) => open.push((allow.to_string(), conditions)),
+            Err(half) => closed = closed.or(Some(half)),
+        }
+    }
+    if open.is_empty() { Err(closed.unwrap_or(Half::KeyPolicy)) } else { Ok(open) }
+}
+
+/// What the key policy alone does not settle (D§1.2, D§1.3).
+fn needed(reach: Reach, question: &Question<'_>) -> &'static [Half] {
+    match reach {
+        _ if question.is_cross_account() => &[Half::Delegation, Half::Boundary],
+        Reach::Account => &[Half::Delegation, Half::Boundary],
+        Reach::Named if question.is_role() => &[Half::Boundary],
+        Reach::Named | Reach::Everyone => &[],
+    }
+}
+
+fn pass(half: Half, answers: &Answers, conditions: &mut Vec<String>) -> Result<(), Half> {
+    let answer = match half {
+        Half::Boundary => answers.boundary.as_ref(),
+        _ => Some(&answers.identity),
+    };
+    let Some(answer) = answer else { return Ok(()) };
+    if answer.allows.is_empty() {
+        return Err(half);
+    }
+    add_new(conditions, alternatives(answer.allows.iter().map(|allow| allow.conditions.as_slice())));
+    Ok(())
+}
+
+fn missing(half: Half, answers: &Answers, policies: &IdentityPolicies, question: &Question<'_>) -> String {
+    let Question { arn, account, action, .. } = question;
+    let (what, near_miss) = match half {
+        Half::KeyPolicy | Half::ExplicitDeny => {
+            (format!("the key policy does not allow {action} to {arn}"), &answers.key_policy.near_miss)
+        }
+        Half::Delegation => (
+            format!("no identity policy in account {account} allows {action} on the key to {arn}"),
+            &answers.identity.near_miss,
+        ),
+        Half::Boundary => {
+            let near_miss = answers.boundary.as_ref().map_or(&None, |answer| &answer.near_miss);
+            (
+                format!(
+                    "the permissions boundary {} of {arn} does not allow {action}",
+                    identity::boundary_name(policies)
+                ),
+                near_miss,
+            )
+        }
+    };
+    near_miss.as_ref().map_or_else(|| what.clone(), |near_miss| format!("{what}; {near_miss}"))
+}
+
+#[cfg(test)]
+mod tests;
