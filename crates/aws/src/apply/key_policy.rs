@@ -1,0 +1,121 @@
+//! Merging into a key policy that others write too.
+
+use std::collections::BTreeMap;
+
+use sharedkey_engine::{
+    names::OwnerId,
+    problem::{Class, Failure},
+    write::{self, Scope},
+};
+use sharedkey_policy::{Edit, KeyArn, MalformedPolicy, NormalContext, PolicyDocument, Region, Statement, foreign_lost};
+
+use super::{ApplyError, Outcome};
+use crate::{Aws, fingerprint, kms::Kms, reach::Reach, recent::Subject};
+
+/// What KMS says of principals that do not exist, without saying which (D§1.5).
+const INVALID_PRINCIPALS: &str = "invalid principals";
+
+/// A write, as the step states it.
+#[derive(Clone, Copy)]
+pub(super) struct Write<'a> {
+    pub(super) reach: &'a Reach,
+    pub(super) key: &'a KeyArn,
+    pub(super) region: &'a Region,
+    pub(super) owner: &'a OwnerId,
+    pub(super) edit: &'a Edit,
+    pub(super) unique_ids: &'a BTreeMap<String, String>,
+}
+
+impl Aws {
+    /// Reads, merges, writes and looks again, while nobody else in this process writes the same key policy.
+    pub(super) async fn put_key_policy(&self, write: Write<'_>) -> Result<Outcome, ApplyError> {
+        let lock = self.key_locks.of(write.key);
+        let _writing = lock.lock().await;
+        let Some(live) = self.live(write).await? else {
+            return if write.edit.put.is_empty() { Ok(Outcome::unchanged()) } else { Err(write.no_key().into()) };
+        };
+        let scope = Scope { key: write.key, owner: write.owner, unique_ids: write.unique_ids };
+        let Some(document) = write::prepare(&live, write.edit, &scope)? else { return Ok(Outcome::unchanged()) };
+        self.put(write, &live, &document).await
+    }
+
+    /// The document that is merged into. An old answer must not be: what others wrote since would be lost.
+    async fn live(&self, write: Write<'_>) -> Result<Option<PolicyDocument>, ApplyError> {
+        let Some(text) = Kms::new(write.reach, write.region).policy(write.key).await? else { return Ok(None) };
+        let parsed = PolicyDocument::parse(&text);
+        if self.key_policy_lags(write.key, &parsed) {
+            return Err(write.stale().into());
+        }
+        Ok(Some(parsed.map_err(|malformed| write.malformed(&malformed))?))
+    }
+
+    async fn put(&self, write: Write<'_>, live: &PolicyDocument, sent: &PolicyDocument) -> Result<Outcome, ApplyError> {
+        let kms = Kms::new(write.reach, write.region);
+        let partition = write.key.partition();
+        let (before, after) = (fingerprint::of(live, partition), fingerprint::of(sent, partition));
+        let answer = kms.put_policy(write.key, &sent.to_json()).await;
+        self.wrote(Subject::KeyPolicy(write.key.clone()), Some(before), Some(after.clone()), &answer);
+        // KMS refused it, so there is nothing to look at.
+        if let Err(failure) = &answer
+            && failure.class != Class::Transient
+        {
+            return Err(write.explained(failure.clone()).into());
+        }
+        let seen = kms.policy(write.key).await.ok().flatten().and_then(|text| PolicyDocument::parse(&text).ok());
+        match (answer, seen) {
+            (Ok(()), None) => Ok(Outcome::written()),
+            (Ok(()), Some(seen)) => Ok(Outcome { changed: true, foreign_lost: write.lost(live, &seen) }),
+            // The answer was lost, the write was not.
+            (Err(_), Some(seen)) if fingerprint::of(&seen, partition) == after => Ok(Outcome::written()),
+            (Err(failure), _) => Err(failure.into()),
+        }
+    }
+}
+
+impl Write<'_> {
+    fn lost(&self, before: &PolicyDocument, after: &PolicyDocument) -> Vec<Statement> {
+        let context = NormalContext::new(self.key.partition());
+        let ours = |sid: &str| self.owner.wrote(sid);
+        foreign_lost(before, after, &ours, &context).into_iter().cloned().collect()
+    }
+
+    /// Whom the refusal of KMS is about. If all of them exist, KMS has not seen one yet.
+    fn explained(&self, failure: Failure) -> Failure {
+        if !failure.message.contains(INVALID_PRINCIPALS) {
+            return failure;
+        }
+        if write::all_exist(self.edit, self.unique_ids) {
+            return Failure { class: Class::Propagating, ..failure };
+        }
+        let known = |principal: &String| self.unique_ids.values().any(|exists| exists == principal);
+        let mut suspects = write::principals(self.edit);
+        suspects.retain(|principal| !known(principal));
+        let message = format!("{}; one of: {}", failure.message, suspects.join(", "));
+        Failure { class: Class::UserActionNeeded, message, ..failure }
+    }
+
+    fn no_key(&self) -> Failure {
+        self.failure(Class::UserActionNeeded, "NotFoundException", "there is no such key".into())
+    }
+
+    fn stale(&self) -> Failure {
+        let message = "the key policy was read as it was before our last write; nothing was written".into();
+        self.failure(Class::Propagating, "StaleRead", message)
+    }
+
+    fn malformed(&self, malformed: &MalformedPolicy) -> Failure {
+        let message = format!("the key policy cannot be understood and was not written over: {malformed}");
+        self.failure(Class::UserActionNeeded, "MalformedPolicy", message)
+    }
+
+    fn failure(&self, class: Class, code: &str, message: String) -> Failure {
+        Failure {
+            class,
+            account: self.key.account().clone(),
+            action: "kms:PutKeyPolicy".into(),
+            resource: self.key.to_string(),
+            code: code.to_owned(),
+            message,
+        }
+    }
+}

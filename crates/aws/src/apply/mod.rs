@@ -1,0 +1,120 @@
+//! One write at a time, each safe to repeat.
+//!
+//! What is already as it should be is not written; what should go and is gone is done. Every write is remembered for as long
+//! as reads may lag behind it, and drops the cached readings that it changed.
+
+mod attachment;
+mod inline;
+mod key_policy;
+mod managed;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use sharedkey_engine::{
+    plan::{Action, Step},
+    problem::{Class, Failure, Reading},
+    write::Refusal,
+};
+use sharedkey_policy::{KeyArn, Statement};
+use tokio::time::Instant;
+
+use crate::{
+    Aws,
+    recent::{Certainty, State, Subject},
+};
+
+/// What a step did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Outcome {
+    /// Whether anything was written.
+    pub changed: bool,
+    /// Foreign statements that stood in the key policy right before the write and did not stand there right after it:
+    /// somebody else wrote at the same time. Empty for every other step.
+    pub foreign_lost: Vec<Statement>,
+}
+
+impl Outcome {
+    fn unchanged() -> Self {
+        Self::default()
+    }
+
+    fn written() -> Self {
+        Self { changed: true, foreign_lost: Vec::new() }
+    }
+}
+
+/// Why a step was not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// A call failed, or the moment was not right.
+    #[error("{0}")]
+    Failed(Failure),
+    /// The document would be refused, or regretted: nothing was sent.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl From<Failure> for ApplyError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// One writer for each key policy: the API replaces it as a whole and has no compare-and-set (D§1.5).
+#[derive(Default)]
+pub(crate) struct KeyLocks(Mutex<HashMap<KeyArn, Arc<tokio::sync::Mutex<()>>>>);
+
+impl KeyLocks {
+    fn of(&self, key: &KeyArn) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(locks.entry(key.clone()).or_default())
+    }
+}
+
+impl Aws {
+    /// Makes one step of a plan.
+    pub async fn apply(&self, step: &Step) -> Result<Outcome, ApplyError> {
+        let reach = self.registry.reach(&step.account)?;
+        match &step.action {
+            Action::PutKeyPolicy { key, region, owner, edit, unique_ids } => {
+                let write = key_policy::Write { reach: &reach, key, region, owner, edit, unique_ids };
+                self.put_key_policy(write).await
+            }
+            Action::PutInlinePolicy { entity, name, document } => {
+                Ok(self.put_inline_policy(&reach, entity, name, document).await?)
+            }
+            Action::DeleteInlinePolicy { entity, name } => Ok(self.delete_inline_policy(&reach, entity, name).await?),
+            Action::PutManagedPolicy { policy, document, tags, description } => {
+                let wanted = managed::Wanted { policy, document, tags, description };
+                Ok(self.put_managed_policy(&reach, wanted).await?)
+            }
+            Action::AttachPolicy { policy, entity } => Ok(self.attach_policy(&reach, policy, entity).await?),
+            Action::DetachPolicy { policy, entity } => Ok(self.detach_policy(&reach, policy, entity).await?),
+            Action::DeleteManagedPolicy { policy } => Ok(self.delete_managed_policy(&reach, policy).await?),
+        }
+    }
+
+    /// Remembers a write by its answer, and drops the readings that it made old. After a failure that may have hidden a
+    /// performed write, both states are expected for a while.
+    fn wrote<T>(&self, subject: Subject, replaced: State, written: State, answer: &Reading<T>) {
+        let certainty = match answer {
+            Ok(_) => Certainty::Confirmed,
+            Err(failure) if failure.class == Class::Transient => Certainty::Unknown,
+            Err(_) => return,
+        };
+        self.caches.forget(&subject);
+        self.recent().note(subject, replaced, written, certainty, Instant::now());
+    }
+}
+
+/// The entity or policy that a write is about was created a moment ago and is not visible everywhere yet (D§6.3).
+fn propagating(failure: Failure) -> Failure {
+    match failure.code.as_str() {
+        "NoSuchEntity" => Failure { class: Class::Propagating, ..failure },
+        _ => failure,
+    }
+}

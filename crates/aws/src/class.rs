@@ -1,0 +1,227 @@
+//! From AWS' error codes to whose turn it is: one table (D§6.3).
+
+use std::error::Error;
+
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use sharedkey_engine::problem::{Class, Reading};
+
+use crate::text;
+
+/// A failed call: the class decides what is done, the code and the message are told, the family is counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) class: Class,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    /// A closed list, fit for a metric's label.
+    pub(crate) family: &'static str,
+}
+
+struct Row {
+    class: Class,
+    family: &'static str,
+    codes: &'static [&'static str],
+}
+
+const TABLE: &[Row] = &[
+    Row {
+        class: Class::Transient,
+        family: "throttled",
+        codes: &[
+            "PriorRequestNotComplete",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "SlowDown",
+            "ThrottledException",
+            "Throttling",
+            "ThrottlingException",
+            "TooManyRequestsException",
+        ],
+    },
+    Row {
+        class: Class::Transient,
+        family: "server",
+        codes: &[
+            "DependencyTimeoutException",
+            "IDPCommunicationError",
+            "InternalError",
+            "InternalFailure",
+            "InternalServerError",
+            "InternalServiceError",
+            "KMSInternalException",
+            "KeyUnavailableException",
+            "RequestTimeout",
+            "RequestTimeoutException",
+            "ServiceFailure",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+        ],
+    },
+    // Somebody else writes the same thing; IAM says "wait a few minutes" (D§4.7).
+    Row {
+        class: Class::Transient,
+        family: "conflict",
+        codes: &["ConcurrentModification", "ConflictException", "DeleteConflict", "EntityTemporarilyUnmodifiable"],
+    },
+    // The session is dropped with the answer, so the next try has a new one.
+    Row {
+        class: Class::Transient,
+        family: "credentials",
+        codes: &["ExpiredToken", "ExpiredTokenException", "RequestExpired"],
+    },
+    Row {
+        class: Class::OperatorUnauthorised,
+        family: "credentials",
+        codes: &[
+            "IDPRejectedClaim",
+            "IncompleteSignature",
+            "InvalidClientTokenId",
+            "InvalidIdentityToken",
+            "InvalidSignatureException",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+            "SignatureDoesNotMatch",
+            "UnrecognizedClientException",
+        ],
+    },
+    // KMS says AccessDeniedException, IAM and STS AccessDenied; neither is modelled (D§6.2).
+    Row {
+        class: Class::OperatorUnauthorised,
+        family: "denied",
+        codes: &["AccessDenied", "AccessDeniedException", "NotAuthorized", "OptInRequired", "RegionDisabledException"],
+    },
+    Row { class: Class::UserActionNeeded, family: "not_found", codes: &["NoSuchEntity", "NotFoundException"] },
+    Row { class: Class::UserActionNeeded, family: "limit", codes: &["LimitExceeded", "LimitExceededException"] },
+    Row {
+        class: Class::UserActionNeeded,
+        family: "state",
+        codes: &["DisabledException", "KMSInvalidStateException", "UnmodifiableEntity"],
+    },
+    Row {
+        class: Class::UserActionNeeded,
+        family: "invalid",
+        codes: &[
+            "EntityAlreadyExists",
+            "InvalidArnException",
+            "InvalidInput",
+            "InvalidParameterValue",
+            "MalformedPolicyDocument",
+            "MalformedPolicyDocumentException",
+            "PolicyNotAttachable",
+            "UnsupportedOperationException",
+            "ValidationError",
+            "ValidationException",
+        ],
+    },
+];
+
+/// Class and family of a code; of the HTTP status where the code is not in the table.
+fn of_code(code: &str, status: u16) -> (Class, &'static str) {
+    if let Some(row) = TABLE.iter().find(|row| row.codes.contains(&code)) {
+        return (row.class, row.family);
+    }
+    match status {
+        429 => (Class::Transient, "throttled"),
+        500.. => (Class::Transient, "server"),
+        401 | 403 => (Class::OperatorUnauthorised, "denied"),
+        _ => (Class::UserActionNeeded, "other"),
+    }
+}
+
+/// Whether the answer says that the session itself is no good any more.
+pub(crate) fn ends_session(code: &str) -> bool {
+    const CODES: [&str; 5] = [
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "RequestExpired",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+    ];
+    CODES.contains(&code)
+}
+
+/// For things that may not be there: their absence is an answer, not a failure.
+pub(crate) fn or_absent<T>(reading: Reading<T>) -> Reading<Option<T>> {
+    match reading {
+        Ok(value) => Ok(Some(value)),
+        Err(failure) if matches!(failure.code.as_str(), "NoSuchEntity" | "NotFoundException") => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What came of a call that failed.
+pub(crate) fn classify<E>(error: &SdkError<E, HttpResponse>) -> Answer
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let unanswered = |family, code: &str| Answer {
+        class: Class::Transient,
+        code: code.to_owned(),
+        message: text::chain(error),
+        family,
+    };
+    match error {
+        SdkError::ServiceError(service) => {
+            let status = service.raw().status().as_u16();
+            let code = service.err().code().map_or_else(|| format!("Http{status}"), str::to_owned);
+            let (class, family) = of_code(&code, status);
+            let message = text::tidy(service.err().message().unwrap_or_default());
+            Answer { class, code, message, family }
+        }
+        SdkError::TimeoutError(_) => unanswered("timeout", "Timeout"),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => unanswered("timeout", "Timeout"),
+        SdkError::DispatchFailure(_) => unanswered("connection", "ConnectionFailed"),
+        SdkError::ResponseError(_) => unanswered("connection", "UnreadableAnswer"),
+        // A request that could not even be built: a malformed endpoint, an illegal parameter.
+        _ => Answer { class: Class::UserActionNeeded, ..unanswered("invalid", "InvalidRequest") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_have_the_class_of_the_domain_reference() {
+        for (code, class) in [
+            ("ThrottlingException", Class::Transient),
+            ("Throttling", Class::Transient),
+            ("KMSInternalException", Class::Transient),
+            ("ConcurrentModification", Class::Transient),
+            ("LimitExceededException", Class::UserActionNeeded),
+            ("LimitExceeded", Class::UserActionNeeded),
+            ("MalformedPolicyDocumentException", Class::UserActionNeeded),
+            ("UnmodifiableEntity", Class::UserActionNeeded),
+            ("DisabledException", Class::UserActionNeeded),
+            ("AccessDenied", Class::OperatorUnauthorised),
+            ("AccessDeniedException", Class::OperatorUnauthorised),
+            ("RegionDisabledException", Class::OperatorUnauthorised),
+        ] {
+            assert_eq!(of_code(code, 400).0, class, "{code}");
+        }
+    }
+
+    #[test]
+    fn unknown_codes_have_the_class_of_their_status() {
+        for (status, class) in [
+            (503, Class::Transient),
+            (429, Class::Transient),
+            (403, Class::OperatorUnauthorised),
+            (400, Class::UserActionNeeded),
+        ] {
+            assert_eq!(of_code("SomethingNew", status).0, class, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_code_stands_in_one_row() {
+        let mut seen = BTreeSet::new();
+        for code in TABLE.iter().flat_map(|row| row.codes) {
+            assert!(seen.insert(code), "{code} stands twice");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! One sweep over everything that an object is about: concurrent, shared, never failing as a whole.
+//!
+//! The calls of a sweep in which nothing is shared with other objects and nothing is cached yet:
+//!
+//! | what | calls |
+//! | --- | --- |
+//! | key | `kms:DescribeKey`, `kms:GetKeyPolicy`; by alias the first one names the alias and shows its key, so it is two as well; a moved alias costs a third |
+//! | role | `iam:GetRole`, `iam:ListRolePolicies`, `iam:GetRolePolicy` for each, `iam:ListAttachedRolePolicies` |
+//! | user | `iam:GetUser`, `iam:ListUserPolicies`, `iam:GetUserPolicy` for each, `iam:ListAttachedUserPolicies`, `iam:ListGroupsForUser` |
+//! | group of a user | `iam:ListGroupPolicies`, `iam:GetGroupPolicy` for each, `iam:ListAttachedGroupPolicies` |
+//! | managed policy, boundary | `iam:GetPolicy`; `iam:GetPolicyVersion` once for ever, for a version never changes |
+//! | managed policy of ours whose default is not what is wanted | `iam:ListPolicyVersions`, `iam:GetPolicyVersion` for each, once for ever |
+//!
+//! Lists cost one call a page. Keys, roles, users, groups and managed policies are read once for all objects that name them
+//! through the same `AwsAccount`, for as long as the caller takes a reading for fresh, or until we write them. Two
+//! `AwsAccount`s never share a reading, because they may not have the same rights.
+
+mod entity;
+mod key;
+mod managed;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use futures::future::join_all;
+use moka::sync::Cache;
+use sharedkey_engine::{
+    desired::{Account, Delegation, Desired},
+    ledger::{Record, Resource},
+    observed::{KeyMetadata, Observed},
+};
+use sharedkey_policy::{EntityArn, KeyArn, MalformedPolicy, PolicyArn, PolicyDocument};
+
+use self::{
+    entity::{Held, RawEntity},
+    managed::VersionKey,
+};
+use crate::{Aws, fresh::Fresh, recent::Subject};
+
+pub(crate) use managed::RawManaged;
+
+/// Documents of versions that are kept. They are small: a managed policy has at most 6,144 characters (D§4.1).
+const DOCUMENTS: u64 = 10_000;
+
+/// A document, or the place where it is malformed.
+pub(crate) type Parsed = Result<PolicyDocument, MalformedPolicy>;
+
+/// The name of the `AwsAccount` through which something was read, and what.
+type Through<T> = (String, T);
+
+/// Readings that objects share.
+pub(crate) struct Caches {
+    described: Fresh<Through<String>, Option<(KeyArn, KeyMetadata)>>,
+    policies: Fresh<Through<KeyArn>, Option<Parsed>>,
+    entities: Fresh<Through<EntityArn>, RawEntity>,
+    groups: Fresh<Through<String>, Held>,
+    managed: Fresh<Through<PolicyArn>, Option<RawManaged>>,
+    versions: Cache<VersionKey, Parsed>,
+}
+
+impl Caches {
+    pub(crate) fn new() -> Self {
+        Self {
+            described: Fresh::new(),
+            policies: Fresh::new(),
+            entities: Fresh::new(),
+            groups: Fresh::new(),
+            managed: Fresh::new(),
+            versions: Cache::new(DOCUMENTS),
+        }
+    }
+
+    /// Forgets what was read of something that we have written.
+    pub(crate) fn forget(&self, subject: &Subject) {
+        match subject {
+            Subject::KeyPolicy(key) => self.policies.forget(|(_, of)| of == key),
+            Subject::Inline(entity, _) | Subject::Attachment(entity, _) => self.entities.forget(|(_, of)| of == entity),
+            Subject::Managed(policy) => self.managed.forget(|(_, of)| of == policy),
+        }
+    }
+
+    /// Forgets what was read of every role and user: a policy was detached from all of them.
+    pub(crate) fn forget_entities(&self) {
+        self.entities.forget(|_| true);
+    }
+}
+
+impl Aws {
+    /// Reads everything that a comparison looks at. What cannot be read is said in its place.
+    ///
+    /// Roles, users and managed policies that only the record knows are read too: what was removed from the spec is
+    /// un-shared from there. A reading of others is used if it is not older than `freshness`.
+    pub async fn observe(&self, desired: &Desired, record: &Record, freshness: Duration) -> Observed {
+        let entities = entities(desired, record);
+        let entities = entities.iter().map(|(account, entity)| async move {
+            (entity.clone(), self.observe_entity(account, entity, freshness).await)
+        });
+        let (key, entities) = futures::join!(self.observe_key(&desired.key, freshness), join_all(entities));
+        let managed = managed_policies(desired, record, key.arn.as_ref().ok().and_then(Option::as_ref));
+        let managed = managed.iter().map(|(policy, (account, wanted))| async move {
+            (policy.clone(), self.observe_managed(account, policy, wanted.as_ref(), freshness).await)
+        });
+        let managed = join_all(managed).await;
+        Observed { key, entities: entities.into_iter().collect(), managed: managed.into_iter().collect() }
+    }
+}
+
+/// The roles and users to read, each once.
+fn entities(desired: &Desired, record: &Record) -> BTreeSet<(Account, EntityArn)> {
+    let named = desired.readable_principals().map(|(account, entity)| (account.clone(), entity.clone()));
+    let mut entities: BTreeSet<_> = named.collect();
+    let known: BTreeSet<EntityArn> = entities.iter().map(|(_, entity)| entity.clone()).collect();
+    entities.extend(record.targets.iter().filter_map(|target| match &target.resource {
+        Resource::InlinePolicy { entity, .. } | Resource::Attachment { entity, .. } if !known.contains(entity) => {
+            Some((Account { name: target.account_ref.clone(), id: entity.account().clone() }, entity.clone()))
+        }
+        _ => None,
+    }));
+    entities
+}
+
+/// The managed policies to read, with the document that each should have, where one is wanted.
+fn managed_policies(
+    desired: &Desired,
+    record: &Record,
+    key: Option<&KeyArn>,
+) -> BTreeMap<PolicyArn, (Account, Option<PolicyDocument>)> {
+    let recorded = record.targets.iter().filter_map(|target| match &target.resource {
+        Resource::ManagedPolicy { policy } => {
+            let account = Account { name: target.account_ref.clone(), id: target.resource.account()? };
+            Some((policy.clone(), (account, None)))
+        }
+        _ => None,
+    });
+    let delegating = desired.consumers.iter().filter(|consumer| consumer.delegation == Delegation::ManagedPolicy);
+    let wanted = delegating.filter_map(|consumer| {
+        let policy = consumer.managed_policy(&desired.names, desired.key.partition());
+        Some((policy, (consumer.reach.clone()?, key.map(|key| consumer.delegation_document(key)))))
+    });
+    recorded.chain(wanted).collect()
+}

@@ -1,0 +1,102 @@
+//! The way into one account: its session, and one client for each Region and service.
+
+use std::{
+    collections::HashMap,
+    error::Error,
+    future::Future,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use sharedkey_engine::problem::Reading;
+use sharedkey_policy::Region;
+
+use crate::{
+    access::Access,
+    class,
+    meter::Api,
+    sdk::SizeIsNotThrottling,
+    session::Session,
+    shared::Shared,
+    sts::{CallerIdentity, Sts},
+};
+
+/// The way into one account.
+pub(crate) struct Reach {
+    shared: Arc<Shared>,
+    access: Access,
+    session: Arc<Session>,
+    kms: Mutex<HashMap<Region, aws_sdk_kms::Client>>,
+    iam: OnceLock<aws_sdk_iam::Client>,
+}
+
+impl Reach {
+    pub(crate) fn new(access: Access, session: Arc<Session>, shared: Arc<Shared>) -> Self {
+        Self { shared, access, session, kms: Mutex::default(), iam: OnceLock::new() }
+    }
+
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// Makes a call, with credentials that are good, within all limits.
+    pub(crate) async fn call<T, E, F>(&self, api: Api, region: &str, resource: &str, request: F) -> Reading<T>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        let call = self.access.call(api, region, resource);
+        self.shared.meter.wait(&call).await;
+        let credentials = self.session.credentials().await?;
+        let answer = self.shared.meter.send(&call, request).await;
+        if answer.as_ref().is_err_and(|failure| class::ends_session(&failure.code)) {
+            self.session.forget(&credentials);
+        }
+        answer
+    }
+
+    /// Who we are in this account, asked now.
+    pub(crate) async fn identity(&self) -> Reading<CallerIdentity> {
+        let credentials = self.session.credentials().await?;
+        let identity = Sts::new(&self.shared, &self.access, Some(credentials.clone())).identity().await;
+        if identity.as_ref().is_err_and(|failure| class::ends_session(&failure.code)) {
+            self.session.forget(&credentials);
+        }
+        identity
+    }
+
+    pub(crate) fn kms_client(&self, region: &Region) -> aws_sdk_kms::Client {
+        let mut clients = self.kms.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            let endpoint = self.access.endpoints.kms.as_deref();
+            let config = self.shared.sdk.config(region.as_str(), Some(self.credentials()), endpoint);
+            let config = aws_sdk_kms::config::Builder::from(&config).retry_classifier(SizeIsNotThrottling);
+            aws_sdk_kms::Client::from_conf(config.build())
+        };
+        clients.entry(region.clone()).or_insert_with(new).clone()
+    }
+
+    /// IAM is one service for a partition, and signs in one Region of it (D§7).
+    pub(crate) fn iam_client(&self) -> &aws_sdk_iam::Client {
+        self.iam.get_or_init(|| {
+            let endpoint = self.access.endpoints.iam.as_deref();
+            let config = self.shared.sdk.config(self.iam_region(), Some(self.credentials()), endpoint);
+            aws_sdk_iam::Client::new(&config)
+        })
+    }
+
+    pub(crate) fn iam_region(&self) -> &'static str {
+        self.access.partition.iam_region()
+    }
+
+    fn credentials(&self) -> SharedCredentialsProvider {
+        let session: Arc<dyn ProvideCredentials> = Arc::clone(&self.session) as _;
+        SharedCredentialsProvider::new(session)
+    }
+}
