@@ -31,9 +31,10 @@ pub(crate) fn partition_of(region: &str) -> String {
         ("us-isof-", "aws-iso-f"),
         ("eusc-", "aws-eusc"),
     ];
-    let choices: String =
-        others.iter().map(|(prefix, id)| format!("{region}.startsWith('{prefix}') ? '{id}' : ")).collect();
-    format!("({choices}'aws')")
+    let choice = others.iter().rev().fold("'aws'".to_owned(), |otherwise, (prefix, id)| {
+        format!("{region}.startsWith('{prefix}') ? '{id}' : {otherwise}")
+    });
+    format!("({choice})")
 }
 
 /// Exactly one of the fields is set.

@@ -5,6 +5,11 @@
 //! allowed. What takes a second object to see is a condition, and is decided in the engine. Nothing here reads a clock,
 //! talks to anybody or knows what AWS answered.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "the doc comments of fields are what `kubectl explain` shows, and it knows no Markdown"
+)]
+#![expect(clippy::duplicated_attributes, reason = "clippy takes printer columns of the same type for duplicates")]
 #![expect(unreachable_pub, reason = "kube's KubeSchema repeats each struct, with its `pub`, inside of a function")]
 
 mod account;

@@ -18,6 +18,7 @@ use support::{Request, Table};
 use tokio::sync::OnceCell;
 
 /// The API server of this test binary. Admission is all that is asked of it: no controllers.
+#[expect(clippy::expect_used, reason = "no test here means anything without an API server")]
 async fn control_plane() -> &'static ControlPlane {
     static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
     SHARED
@@ -72,7 +73,12 @@ async fn the_api_server_accepts_and_refuses_what_the_cases_say() -> Result<()> {
             for case in &rule.refuse {
                 let refusal = refusal(&api, table.request(case)).await.with_context(|| format!("{case:?}"))?;
                 let named = refusal.as_ref().is_some_and(|refusal| refusal.contains(&rule.message));
-                ensure!(named, "{}: {case:?} is to be refused, but: {refusal:?}", rule.message);
+                ensure!(
+                    named,
+                    "{} ({:?}): {case:?} is to be refused, but: {refusal:?}",
+                    rule.message,
+                    rule.enforced_by
+                );
             }
         }
     }
@@ -92,12 +98,6 @@ async fn the_crds_are_established_and_structural() -> Result<()> {
     Ok(())
 }
 
-fn kubectl(control_plane: &ControlPlane, args: &[&str]) -> Result<String> {
-    let output = control_plane.kubectl(args)?;
-    ensure!(output.status.success(), "kubectl {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?)
-}
-
 #[tokio::test]
 async fn kubectl_explains_the_fields() -> Result<()> {
     let control_plane = control_plane().await;
@@ -110,7 +110,7 @@ async fn kubectl_explains_the_fields() -> Result<()> {
     ] {
         // The API server publishes the schemas a moment after the CRDs are established.
         wait_for(&format!("kubectl explain {field}"), Duration::from_secs(30), async || {
-            let lines = kubectl(control_plane, &["explain", field])?;
+            let lines = control_plane.kubectl(&["explain", field])?;
             let explained = lines.split_whitespace().collect::<Vec<_>>().join(" ");
             ensure!(explained.contains(text), "{explained}");
             Ok(())
@@ -157,7 +157,7 @@ async fn kubectl_get_shows_the_key_however_it_is_named_and_the_drift() -> Result
         object.data["status"] = status.clone();
         api.replace_status(name, &PostParams::default(), &object).await?;
 
-        let columns = columns(&kubectl(control_plane, &["get", "shk", name])?);
+        let columns = columns(&control_plane.kubectl(&["get", "shk", name])?);
         let expected = [
             ("NAME", name),
             ("READY", "True"),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 /// The interval of an object that names none.
-pub(super) const DEFAULT: Duration = Duration::from_secs(10 * 60);
+pub(super) const DEFAULT: Duration = Duration::from_mins(10);
 
 /// Reads whole hours, minutes and seconds, in this order: `1h30m`.
 pub(super) fn parse(text: &str) -> Option<Duration> {
