@@ -17,6 +17,12 @@ pub(super) enum Outcome {
     Depends(Vec<String>),
 }
 
+impl Outcome {
+    pub(super) fn fails(&self) -> bool {
+        matches!(self, Self::Fails(_))
+    }
+}
+
 /// Judges all conditions of a statement, of which every one must hold.
 pub(super) fn judge(conditions: &[Condition], question: &Question<'_>) -> Outcome {
     let mut open = Vec::new();

@@ -1,7 +1,7 @@
 //! The caller's half: what the policies of its own account say (D§1.3).
 
-use super::condition::{self, Outcome};
-use super::question::{Allow, Answer, Deny, Question, Reach};
+use super::condition::{Outcome, judge};
+use super::question::{Answer, Question, Reach};
 use super::statement::{covers_action, covers_key};
 use super::{AttachedDocument, Decision, IdentityPolicies};
 use crate::document::{Effect, Statement};
@@ -40,29 +40,17 @@ pub(super) fn answer(documents: &[AttachedDocument], question: &Question<'_>) ->
     let mut misses = Vec::new();
     for attached in documents {
         for (name, statement) in attached.document.named() {
-            let by = || format!("{}, {name}", attached.name);
+            let by = format!("{}, {name}", attached.name);
             let applies = covers_action(statement, question) && covers_key(statement, question);
-            match (statement.effect(), applies, condition::judge(statement.conditions(), question)) {
-                (Effect::Allow, true, Outcome::Holds) => {
-                    answer.allows.push(Allow { by: by(), reach: Reach::Named, conditions: Vec::new() });
+            match (applies, judge(statement.conditions(), question)) {
+                (true, Outcome::Fails(condition)) if statement.effect() == Effect::Allow => {
+                    misses.push((0, format!("{by} allows it, but the condition {condition} does not hold")));
                 }
-                (Effect::Allow, true, Outcome::Depends(conditions)) => {
-                    answer.allows.push(Allow { by: by(), reach: Reach::Named, conditions });
+                (true, outcome) => answer.add(statement, &by, Reach::Named, outcome),
+                (false, _) if statement.effect() == Effect::Deny => {}
+                (false, _) => {
+                    misses.extend(near_miss(statement, question).map(|(rank, what)| (rank, format!("{by} {what}"))));
                 }
-                (Effect::Allow, true, Outcome::Fails(condition)) => {
-                    misses.push((0, format!("{} allows it, but the condition {condition} does not hold", by())));
-                }
-                (Effect::Deny, true, Outcome::Holds) => {
-                    let conditions = statement.conditions().iter().map(condition::text).collect();
-                    answer.denied.get_or_insert(Deny { by: by(), conditions });
-                }
-                (Effect::Deny, true, Outcome::Depends(open)) => {
-                    answer.caveats.push(format!("unless {} denies it: {}", by(), open.join(" and ")));
-                }
-                (Effect::Allow, false, _) => {
-                    misses.extend(near_miss(statement, question).map(|(rank, what)| (rank, format!("{} {what}", by()))))
-                }
-                (Effect::Deny, ..) => {}
             }
         }
     }

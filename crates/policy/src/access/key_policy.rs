@@ -1,7 +1,7 @@
 //! The owner's half: what a key policy says to a caller (D§1.2, D§1.3).
 
-use super::condition::{self, Outcome};
-use super::question::{Allow, Answer, Deny, Question, Reach};
+use super::condition::{Outcome, judge};
+use super::question::{Answer, Question, Reach};
 use super::statement::{covers_action, covers_key};
 use crate::arn::{EntityArn, is_account_id, principal_parts, root_arn};
 use crate::document::{Effect, PolicyDocument, Principals, Statement, StatementName};
@@ -12,29 +12,13 @@ pub(crate) fn key_policy_answer(document: &PolicyDocument, question: &Question<'
     let mut answer = Answer::default();
     let mut misses = Vec::new();
     for (name, statement) in document.named() {
-        let effect = statement.effect();
         let applies = covers_action(statement, question) && covers_key(statement, question);
-        let reached = statement.principals().and_then(|principals| reach(principals, effect, question));
-        let judged =
-            reached.map(|(reach, open)| (reach, with_open(condition::judge(statement.conditions(), question), open)));
-        match (effect, applies, judged) {
-            (Effect::Allow, true, Some((reach, Outcome::Holds))) => {
-                answer.allows.push(Allow { by: name.to_string(), reach, conditions: Vec::new() });
-            }
-            (Effect::Allow, true, Some((reach, Outcome::Depends(conditions)))) => {
-                answer.allows.push(Allow { by: name.to_string(), reach, conditions });
-            }
-            (Effect::Deny, true, Some((_, Outcome::Holds))) => {
-                let conditions = statement.conditions().iter().map(condition::text).collect();
-                answer.denied.get_or_insert(Deny { by: name.to_string(), conditions });
-            }
-            (Effect::Deny, true, Some((_, Outcome::Depends(open)))) => {
-                answer.caveats.push(format!("unless {name} denies it: {}", open.join(" and ")));
-            }
-            (Effect::Allow, _, judged) => {
-                misses.extend(near_miss(&name, statement, judged.map(|(_, outcome)| outcome), question))
-            }
-            (Effect::Deny, ..) => {}
+        let reached = statement.principals().and_then(|principals| reach(principals, statement.effect(), question));
+        let judged = reached.map(|(reach, open)| (reach, with_open(judge(statement.conditions(), question), open)));
+        match judged {
+            Some((reach, outcome)) if applies && !outcome.fails() => answer.add(statement, &name, reach, outcome),
+            _ if statement.effect() == Effect::Deny => {}
+            judged => misses.extend(near_miss(&name, statement, judged.map(|(_, outcome)| outcome), question)),
         }
     }
     answer.near_miss = misses.into_iter().min().map(|(_, text)| text);

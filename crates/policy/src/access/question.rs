@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::Caller;
+use super::condition::{self, Outcome};
 use crate::arn::{AccountId, EntityArn, EntityKind, KeyArn, root_arn};
+use crate::document::{Effect, Statement};
 use crate::partition::Partition;
 
 /// May this caller do this with this key?
@@ -95,6 +97,25 @@ impl fmt::Display for Allow {
 }
 
 impl Answer {
+    /// Takes in a statement that is about the question and means the caller, under conditions that came to `outcome`.
+    pub(super) fn add(&mut self, statement: &Statement, by: &dyn fmt::Display, reach: Reach, outcome: Outcome) {
+        let (by, open) = match outcome {
+            Outcome::Holds => (by.to_string(), Vec::new()),
+            Outcome::Depends(open) => (by.to_string(), open),
+            Outcome::Fails(_) => return,
+        };
+        match statement.effect() {
+            Effect::Allow => self.allows.push(Allow { by, reach, conditions: open }),
+            Effect::Deny if !open.is_empty() => {
+                self.caveats.push(format!("unless {by} denies it: {}", open.join(" and ")));
+            }
+            Effect::Deny => {
+                let conditions = statement.conditions().iter().map(condition::text).collect();
+                self.denied.get_or_insert(Deny { by, conditions });
+            }
+        }
+    }
+
     /// What must hold for the answer to be yes: one way to be allowed, and no Deny.
     pub(crate) fn conditions(&self) -> Vec<String> {
         let mut conditions = alternatives(self.allows.iter().map(|allow| allow.conditions.as_slice()));

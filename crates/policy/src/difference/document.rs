@@ -1,8 +1,11 @@
 //! The difference between two whole documents, statement by statement.
 
-use std::fmt;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
-use super::{Difference, difference};
+use super::{Difference, ElementDifference, difference};
 use crate::{
     document::{PolicyDocument, Statement, StatementName},
     normal::{NormalContext, normal_document},
@@ -18,7 +21,8 @@ pub struct DocumentDifference {
 enum Part {
     Missing { name: StatementName, text: String },
     Unexpected { name: StatementName, text: String },
-    Changed { name: StatementName, difference: Difference },
+    Changed { name: StatementName, difference: Box<Difference> },
+    Element(ElementDifference),
 }
 
 /// Compares two documents; none means that they say the same. Another spelling of the same actions is no difference.
@@ -31,7 +35,7 @@ pub fn document_difference(
         return None;
     }
     let mut rest: Vec<(StatementName, &Statement)> = observed.named().collect();
-    let mut parts = Vec::new();
+    let mut parts = elements(expected, observed);
     for (name, wanted) in expected.named() {
         let Some(at) = rest.iter().position(|(_, live)| live.sid() == wanted.sid()) else {
             parts.push(Part::Missing { name, text: wanted.to_json().to_owned() });
@@ -39,11 +43,24 @@ pub fn document_difference(
         };
         let (_, live) = rest.remove(at);
         let difference = difference(wanted, live, context).filter(|difference| !difference.equivalent);
-        parts.extend(difference.map(|difference| Part::Changed { name, difference }));
+        parts.extend(difference.map(|difference| Part::Changed { name, difference: Box::new(difference) }));
     }
     let text = |live: &Statement| live.to_json().to_owned();
     parts.extend(rest.into_iter().map(|(name, live)| Part::Unexpected { name, text: text(live) }));
     (!parts.is_empty()).then_some(DocumentDifference { parts })
+}
+
+/// `Version`, `Id` and whatever else stands beside the statements.
+fn elements(expected: &PolicyDocument, observed: &PolicyDocument) -> Vec<Part> {
+    let of = |document: &PolicyDocument| document.elements().iter().cloned().collect::<BTreeMap<_, _>>();
+    let (expected, observed) = (of(expected), of(observed));
+    let names: BTreeSet<&String> = expected.keys().chain(observed.keys()).collect();
+    let differing = names.into_iter().filter(|name| expected.get(*name) != observed.get(*name));
+    let part = |name: &String| {
+        let (expected, observed) = (expected.get(name).cloned(), observed.get(name).cloned());
+        Part::Element(ElementDifference { element: name.clone(), expected, observed })
+    };
+    differing.map(part).collect()
 }
 
 impl DocumentDifference {
@@ -53,6 +70,7 @@ impl DocumentDifference {
             Part::Missing { text, .. } => text.clone(),
             Part::Unexpected { name, .. } => format!("no {name}"),
             Part::Changed { difference, .. } => difference.expected_text(),
+            Part::Element(element) => element.expected_text(),
         })
     }
 
@@ -62,6 +80,7 @@ impl DocumentDifference {
             Part::Missing { name, .. } => format!("no {name}"),
             Part::Unexpected { text, .. } => text.clone(),
             Part::Changed { difference, .. } => difference.observed_text(),
+            Part::Element(element) => element.observed_text(),
         })
     }
 
@@ -79,6 +98,7 @@ impl fmt::Display for DocumentDifference {
                 Part::Missing { name, .. } => format!("{name} is missing"),
                 Part::Unexpected { name, text } => format!("{name} is not expected: {text}"),
                 Part::Changed { name, difference } => format!("{name}: {difference}"),
+                Part::Element(element) => element.to_string(),
             })
             .collect();
         f.write_str(&told.join("; "))
@@ -104,8 +124,8 @@ mod tests {
 
     #[test]
     fn statements_are_paired_by_sid_whatever_their_order() {
-        let (use_, grants): ((&str, &[&str]), (&str, &[&str])) =
-            (("Use", &["kms:Decrypt"]), ("Grants", &["kms:CreateGrant"]));
+        const DECRYPT: &[&str] = &["kms:Decrypt"];
+        let (use_, grants) = (("Use", DECRYPT), ("Grants", &["kms:CreateGrant"][..]));
         assert_eq!(told(&[use_, grants], &[grants, use_]), None);
         assert_eq!(told(&[use_, grants], &[grants]).as_deref(), Some(r#"statement "Use" is missing"#));
         let changed = told(&[use_], &[("Use", &["kms:Encrypt"])]);
@@ -113,6 +133,18 @@ mod tests {
             changed.as_deref(),
             Some(r#"statement "Use": actions: missing kms:Decrypt, unexpected kms:Encrypt"#)
         );
+    }
+
+    #[test]
+    fn another_version_of_the_language_is_a_difference() {
+        let read = |version: &str| {
+            let text = format!(r#"{{"Version":"{version}","Statement":[]}}"#);
+            PolicyDocument::parse(&text).unwrap()
+        };
+        let context = NormalContext::new(Partition::Aws);
+        let found = document_difference(&read("2012-10-17"), &read("2008-10-17"), &context).unwrap();
+        assert_eq!(found.to_string(), r#"Version: expected "2012-10-17", observed "2008-10-17""#);
+        assert_eq!(found.observed_text(), r#"Version: "2008-10-17""#);
     }
 
     #[test]

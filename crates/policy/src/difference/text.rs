@@ -38,10 +38,7 @@ impl Difference {
             let ConditionDifference { operator, key, expected, observed } = condition;
             format!("condition {operator} {key}: {}", values(side.of(expected, observed).as_ref()))
         });
-        let other = self.other.iter().map(|element| {
-            let ElementDifference { element, expected, observed } = element;
-            format!("{element}: {}", side.of(expected, observed).as_deref().unwrap_or("absent"))
-        });
+        let other = self.other.iter().map(|element| element.side(side));
         effect.into_iter().chain(sets).chain(conditions).chain(other).collect::<Vec<_>>().join("; ")
     }
 
@@ -56,6 +53,27 @@ impl Side {
             Self::Expected => expected,
             Self::Observed => observed,
         }
+    }
+}
+
+impl ElementDifference {
+    pub(super) fn expected_text(&self) -> String {
+        self.side(Side::Expected)
+    }
+
+    pub(super) fn observed_text(&self) -> String {
+        self.side(Side::Observed)
+    }
+
+    fn side(&self, side: Side) -> String {
+        format!("{}: {}", self.element, side.of(&self.expected, &self.observed).as_deref().unwrap_or("absent"))
+    }
+}
+
+impl fmt::Display for ElementDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |side: &Option<String>| side.clone().unwrap_or_else(|| "absent".to_owned());
+        write!(f, "{}: expected {}, observed {}", self.element, text(&self.expected), text(&self.observed))
     }
 }
 
@@ -79,11 +97,7 @@ impl fmt::Display for Difference {
             let (expected, observed) = (values(expected.as_ref()), values(observed.as_ref()));
             parts.push(format!("condition {operator} {key}: expected {expected}, observed {observed}"));
         }
-        for ElementDifference { element, expected, observed } in &self.other {
-            let (expected, observed) =
-                (expected.as_deref().unwrap_or("absent"), observed.as_deref().unwrap_or("absent"));
-            parts.push(format!("{element}: expected {expected}, observed {observed}"));
-        }
+        parts.extend(self.other.iter().map(ToString::to_string));
         if self.equivalent {
             parts.push("both cover the same known actions".to_owned());
         }

@@ -18,7 +18,7 @@ const NOTHING: World = World { principal: "777788889999", identity: None, bounda
 
 impl World {
     fn ask(&self, caller: &str, action: &str) -> Verdict {
-        let statement = format!(r#""Effect":"Allow","Action":"kms:*","Resource":"*""#);
+        let statement = r#""Effect":"Allow","Action":"kms:*","Resource":"*""#;
         let key_policy = document(&format!(r#"{{"Sid":"s","Principal":{{"AWS":"{}"}},{statement}}}"#, self.principal));
         let attached = |action: &str| AttachedDocument {
             name: "policy P".to_owned(),
