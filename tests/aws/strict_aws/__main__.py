@@ -1,6 +1,7 @@
 """`python -m strict_aws --port 0 --port-file F`"""
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -46,7 +47,9 @@ def _end_with(server: Server, *signals: signal.Signals) -> None:
 
 
 def _end_with_stdin(server: Server) -> None:
-    sys.stdin.buffer.read()
+    # Unbuffered: a thread that waits inside of a buffered stdin aborts the interpreter's orderly end.
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     server.shutdown()
 
 

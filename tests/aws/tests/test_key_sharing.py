@@ -117,7 +117,7 @@ def test_an_explicit_deny_wins_on_either_side(aws: Aws, where: str) -> None:
 def test_an_attached_policy_and_a_groups_policy_are_iam_halves(aws: Aws) -> None:
     owner, partner = aws.account(), aws.account()
     key = owner.key(key_statement(partner.root_arn))
-    attached = partner.iam.create_policy(PolicyName="use", PolicyDocument=json.dumps(allow(USE, key)))["Policy"]["Arn"]
+    attached = partner.managed("use", allow(USE, key))
     role = partner.role("attached")
     partner.iam.attach_role_policy(RoleName="attached", PolicyArn=attached)
     operations(partner.admin.assume(role), key)
@@ -134,7 +134,7 @@ def test_an_attached_policy_and_a_groups_policy_are_iam_halves(aws: Aws) -> None
 def test_only_the_default_version_of_a_managed_policy_counts(aws: Aws) -> None:
     owner, partner = aws.account(), aws.account()
     key = owner.key(key_statement(partner.root_arn))
-    arn = partner.iam.create_policy(PolicyName="use", PolicyDocument=json.dumps(allow(USE, key)))["Policy"]["Arn"]
+    arn = partner.managed("use", allow(USE, key))
     role = partner.role("reader")
     partner.iam.attach_role_policy(RoleName="reader", PolicyArn=arn)
     caller = partner.admin.assume(role)
@@ -149,7 +149,9 @@ def test_only_the_default_version_of_a_managed_policy_counts(aws: Aws) -> None:
 def test_a_boundary_caps_the_iam_half(aws: Aws) -> None:
     owner, partner = aws.account(), aws.account()
     key = owner.key(key_statement(partner.root_arn))
-    bound = partner.iam.create_policy(PolicyName="bound", PolicyDocument=json.dumps(allow("kms:Encrypt")))["Policy"]["Arn"]
+    bound = partner.iam.create_policy(PolicyName="bound", PolicyDocument=json.dumps(allow("kms:Encrypt")))["Policy"][
+        "Arn"
+    ]
     role = partner.as_role("reader", allow(USE))
     partner.iam.put_role_permissions_boundary(RoleName="reader", PermissionsBoundary=bound)
     blob = role.kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]

@@ -1,7 +1,5 @@
 """Who may use a key in the owner's account (D§1.3, first table)."""
 
-import json
-
 from world import USE, Aws, allow, deny, key_statement, refused
 
 
@@ -37,7 +35,7 @@ def test_delegation_to_the_account_needs_an_allow_in_iam(aws: Aws) -> None:
 
 def test_a_boundary_caps_a_named_role_but_not_a_named_user(aws: Aws) -> None:
     owner = aws.account()
-    bound = owner.iam.create_policy(PolicyName="bound", PolicyDocument=json.dumps(allow("s3:*")))["Policy"]["Arn"]
+    bound = owner.managed("bound", allow("s3:*"))
     role, user = owner.as_role("reader"), owner.user("reader")
     owner.iam.put_role_permissions_boundary(RoleName="reader", PermissionsBoundary=bound)
     owner.iam.put_user_permissions_boundary(UserName="reader", PermissionsBoundary=bound)

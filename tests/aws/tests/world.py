@@ -34,7 +34,7 @@ class Aws:
         # Every test has accounts of its own, so that tests do not meet, whichever server they share.
         self._ids = itertools.count(random.randrange(10**11, 9 * 10**11))
 
-    def admin(self, method: str, path: str, **body: Any) -> Any:
+    def admin(self, method: str, path: str, /, **body: Any) -> Any:
         request = Request(f"{self.url}/_strict/{path}", json.dumps(body).encode(), method=method)
         try:
             with urlopen(request, timeout=10) as response:
@@ -117,6 +117,9 @@ class Account(Caller):
         for number, policy in enumerate(policies):
             self.iam.put_role_policy(RoleName=name, PolicyName=f"p{number}", PolicyDocument=json.dumps(policy))
         return made["Role"]["Arn"]
+
+    def managed(self, name: str, document: dict) -> str:
+        return self.iam.create_policy(PolicyName=name, PolicyDocument=json.dumps(document))["Policy"]["Arn"]
 
     def as_role(self, name: str, *policies: dict, path: str = "/") -> Caller:
         return self.admin.assume(self.role(name, *policies, path=path))

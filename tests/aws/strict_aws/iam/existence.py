@@ -13,10 +13,13 @@ _ON_INLINE_POLICY = ("Get", "Delete")
 
 
 def check(call: Call) -> None:
-    if call.operation in _CREATE:
-        return
     backend = entities.backend(call.partition, call.account)
     params = call.params
+    boundary = params.get("PermissionsBoundary")
+    if boundary is not None and boundary not in backend.managed_policies:
+        raise _no_such(f"Scope ARN: {boundary} does not exist or is not attachable.")
+    if call.operation in _CREATE:
+        return
     holders: list[tuple[str, Role | User | Group | None, str]] = []
     if "RoleName" in params:
         holders.append(("role", entities.role(call.partition, call.account, params["RoleName"]), params["RoleName"]))

@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.core.serialize import never_return, return_if_not_empty
+from moto.iam.models import User
 from moto.iam.responses import IamResponse
 from moto.iam.utils import generate_access_key_id_from_account_id
 
@@ -11,7 +13,7 @@ from ..errors import AwsError
 from ..moto_base import BoundToCall
 from ..policy.stored import InvalidPrincipal, StoredPolicy
 from ..world import World
-from . import entities, paging
+from . import paging
 from .documents import trust_document
 
 
@@ -33,6 +35,11 @@ _DETAILS = "GetAccountAuthorizationDetailsResponse"
 class StrictIam(BoundToCall, IamResponse):
     RESPONSE_KEY_PATH_TO_TRANSFORMER: ClassVar = {
         **IamResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER,
+        "CreateUserResponse.User.PermissionsBoundary": return_if_not_empty,
+        "GetUserResponse.User.PermissionsBoundary": return_if_not_empty,
+        "ListUsersResponse.Users.User.PermissionsBoundary": never_return,
+        f"{_DETAILS}.UserDetailList.UserDetail.PermissionsBoundary": return_if_not_empty,
+        f"{_DETAILS}.RoleDetailList.RoleDetail.PermissionsBoundary": return_if_not_empty,
         "CreateRoleResponse.Role.AssumeRolePolicyDocument": _encoded,
         "GetRoleResponse.Role.AssumeRolePolicyDocument": _encoded,
         "ListRolesResponse.Roles.Role.AssumeRolePolicyDocument": _encoded,
@@ -86,7 +93,7 @@ class StrictIam(BoundToCall, IamResponse):
         user = result.result["User"]
         # moto's ids of users and groups have neither AWS's form nor its prefix, which tells what they are (D§1.2).
         user.id = generate_access_key_id_from_account_id(self.current_account, "AIDA", 21)
-        user.permissions_boundary_arn = self._get_param("PermissionsBoundary")
+        _bound(user, self._get_param("PermissionsBoundary"))
         return result
 
     def create_group(self) -> ActionResult:
@@ -95,22 +102,15 @@ class StrictIam(BoundToCall, IamResponse):
         return result
 
     def put_user_permissions_boundary(self) -> ActionResult:
-        self.backend.get_user(self._get_param("UserName")).permissions_boundary_arn = self._get_param(
-            "PermissionsBoundary"
-        )
+        _bound(self.backend.get_user(self._get_param("UserName")), self._get_param("PermissionsBoundary"))
         return EmptyResult()
 
     def delete_user_permissions_boundary(self) -> ActionResult:
-        self.backend.get_user(self._get_param("UserName")).permissions_boundary_arn = None
+        _bound(self.backend.get_user(self._get_param("UserName")), None)
         return EmptyResult()
 
     def get_user(self) -> ActionResult:
-        name = self._get_param("UserName") or self.call.caller.name
-        user = self.backend.get_user(name)
-        boundary = entities.boundary_arn(user)
-        if boundary:
-            user.permissions_boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": boundary}
-        return ActionResult({"User": user})
+        return ActionResult({"User": self.backend.get_user(self._get_param("UserName") or self.call.caller.name)})
 
     def attach_role_policy(self) -> ActionResult:
         return EmptyResult() if self._attached("RoleName") else super().attach_role_policy()
@@ -123,3 +123,11 @@ class StrictIam(BoundToCall, IamResponse):
         name = self._get_param(name_parameter)
         holder = self.backend.get_role(name) if name_parameter == "RoleName" else self.backend.get_user(name)
         return self._get_param("PolicyArn") in holder.managed_policies
+
+
+def _bound(user: User, arn: str | None) -> None:
+    """moto has boundaries for roles only."""
+    user.permissions_boundary_arn = arn
+    user.permissions_boundary = (
+        {"PermissionsBoundaryType": "PermissionsBoundaryPolicy", "PermissionsBoundaryArn": arn} if arn else None
+    )

@@ -14,7 +14,6 @@ from ..world import World
 from . import keys, put_policy, request_context
 from .managed_keys import default_policy
 
-
 _DEFAULTS = {"KeyUsage": "ENCRYPT_DECRYPT"}
 
 
