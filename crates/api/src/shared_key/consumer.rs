@@ -73,8 +73,8 @@ pub struct Consumer {
     pub aws_service_grants: bool,
 
     /// What stands on the principals' side. InlinePolicy: a policy inside of each role and user. ManagedPolicy: one policy in
-    /// their account, attached to each. None: nothing; somebody else looks after it. Default: InlinePolicy. It must be absent
-    /// with accountId.
+    /// their account, attached to each. None: nothing; somebody else looks after it. Default: InlinePolicy, but None for
+    /// principals of the key's own account, where the key's policy is enough. It must be absent with accountId.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Delegation")]
     pub delegation: Option<Delegation>,

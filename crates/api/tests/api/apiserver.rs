@@ -1,9 +1,8 @@
 //! The CRDs in a real API server: it alone knows the cost of a rule, enforces bounds, and says what users see.
 
-mod support;
-
 use std::{path::Path, time::Duration};
 
+use crate::tables::{Request, Table};
 use anyhow::{Context as _, Result, bail, ensure};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
@@ -14,7 +13,6 @@ use kube::{
 use serde_json::Value;
 use sharedkey_api::{GROUP, crds};
 use sharedkey_harness::{ControlPlane, controlplane::Options, wait_for};
-use support::{Request, Table};
 use tokio::sync::OnceCell;
 
 /// The API server of this test binary. Admission is all that is asked of it: no controllers.

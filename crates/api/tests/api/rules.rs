@@ -1,13 +1,11 @@
 //! The rules and the shape of the CRDs, without an API server.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::tables::{Case, EnforcedBy, Table};
 use kube::core::cel::Validator;
 use serde_json::Value;
 use sharedkey_api::{AwsAccount, SharedKey, crd_files, crds};
-use support::{Case, EnforcedBy, Table};
 
 /// The schema of each kind.
 #[expect(clippy::unwrap_used, reason = "no test here means anything without the CRDs")]
