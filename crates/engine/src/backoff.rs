@@ -7,11 +7,11 @@ use crate::problem::Class;
 /// Shortest wait after a failure that passes by itself.
 const FIRST: Duration = Duration::from_secs(1);
 /// Longest wait after a failure that passes by itself.
-const TRANSIENT_MAX: Duration = Duration::from_secs(5 * 60);
+const TRANSIENT_MAX: Duration = Duration::from_mins(5);
 /// Waits while a write of ours is on its way: short, because users watch.
 const PROPAGATING_MAX: Duration = Duration::from_secs(15);
 /// Longest wait for somebody to change the world (D§6.3: 10 to 60 minutes); a change of the object or of an account comes sooner.
-const USER_MAX: Duration = Duration::from_secs(10 * 60);
+const USER_MAX: Duration = Duration::from_mins(10);
 
 /// The wait after `failures` in a row of a class: exponential, and spread over the upper half of itself by `dice` in 0..1, so that
 /// objects that failed together do not come back together.

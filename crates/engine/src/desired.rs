@@ -201,6 +201,9 @@ impl DesiredConsumer {
     }
 
     /// The managed policy that delegates to the consumer's principals.
+    ///
+    /// # Panics
+    /// Never: our policy names keep to IAM's alphabet and length.
     pub fn managed_policy(&self, names: &Names, partition: Partition) -> PolicyArn {
         #[expect(clippy::expect_used, reason = "our policy names keep to IAM's alphabet and length")]
         PolicyArn::new(partition, self.account.clone(), &names.policy_name(&self.name)).expect("a legal policy name")
@@ -235,12 +238,6 @@ impl Desired {
         self.consumers.iter().filter_map(|consumer| Some((consumer.reach.as_ref()?, consumer))).flat_map(
             |(account, consumer)| consumer.principals.iter().map(move |principal| (account, principal)),
         )
-    }
-
-    /// The object as it is when it has been deleted: it asks for nothing.
-    pub fn without_consumers(mut self) -> Self {
-        self.consumers.clear();
-        self
     }
 }
 

@@ -335,11 +335,10 @@ fn protected(field: &str, consumer: &DesiredConsumer) -> Result<(), Refusal> {
 fn delegation(spec: &api::Consumer, key: &DesiredKey, account: &AccountId, trust: Trust) -> Delegation {
     match spec.delegation {
         _ if spec.account_id.is_some() => Delegation::None,
-        Some(api::Delegation::InlinePolicy) => Delegation::InlinePolicy,
         Some(api::Delegation::ManagedPolicy) => Delegation::ManagedPolicy,
         Some(api::Delegation::None) => Delegation::None,
         None if account == &key.account.id && trust == Trust::Principals => Delegation::None,
-        None => Delegation::InlinePolicy,
+        Some(api::Delegation::InlinePolicy) | None => Delegation::InlinePolicy,
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use sharedkey_api::conditions::Reason;
 use sharedkey_policy::{
-    Edit, EntityArn, KeyArn, MAX_KEY_POLICY_BYTES, NormalContext, PolicyDocument, is_unique_id, locks_out, merge, orphans,
+    Edit, EntityArn, KeyArn, MAX_KEY_POLICY_BYTES, NormalContext, PolicyDocument, Statement, is_unique_id, locks_out, merge, orphans,
 };
 
 use crate::names::OwnerId;
@@ -64,7 +64,7 @@ fn refuse_foreign_orphans(document: &PolicyDocument, scope: &Scope<'_>) -> Resul
     if found.is_empty() {
         return Ok(());
     }
-    let named: Vec<String> = found.iter().map(|orphan| orphan.to_string()).collect();
+    let named: Vec<String> = found.iter().map(ToString::to_string).collect();
     Err(Refusal {
         reason: Reason::ForeignOrphan,
         message: format!(
@@ -115,7 +115,7 @@ fn refuse_oversize(document: &PolicyDocument, scope: &Scope<'_>) -> Result<(), R
 
 /// Principals of an edit, for the message when KMS refuses one of them without saying which (D§1.5).
 pub fn principals(edit: &Edit) -> Vec<String> {
-    let mut named: Vec<String> = edit.put.iter().flat_map(|statement| statement.aws_principals()).map(str::to_owned).collect();
+    let mut named: Vec<String> = edit.put.iter().flat_map(Statement::aws_principals).map(str::to_owned).collect();
     named.sort_unstable();
     named.dedup();
     named

@@ -25,20 +25,26 @@ pub(crate) struct NoAccess {
     pub(crate) transient: bool,
 }
 
+impl NoAccess {
+    /// A field of the `AwsAccount` that the API server should have refused.
+    pub(crate) fn invalid(field: &str) -> Self {
+        no_access(Reason::InvalidSpec, format!("{field} is not valid"))
+    }
+}
+
 fn no_access(reason: Reason, message: impl Into<String>) -> NoAccess {
     NoAccess { reason, message: message.into(), transient: false }
 }
 
 /// Reads the way into an account. Secrets are read from the operator's namespace and from no other.
 pub(crate) async fn access(client: &Client, args: &Args, spec: &AwsAccountSpec) -> Result<Access, NoAccess> {
-    let invalid = |what: &str| no_access(Reason::InvalidSpec, format!("{what} is not valid"));
-    let account_id = accounts::account_id(spec).ok_or_else(|| invalid("accountId"))?;
-    let partition = accounts::partition(spec).ok_or_else(|| invalid("partition"))?;
+    let account_id = accounts::account_id(spec).ok_or_else(|| NoAccess::invalid("accountId"))?;
+    let partition = accounts::partition(spec).ok_or_else(|| NoAccess::invalid("partition"))?;
     let stated = spec.default_region.as_deref().map(str::parse::<Region>);
     let default_region = match stated {
         Some(Ok(region)) => region,
-        Some(Err(_)) => return Err(invalid("defaultRegion")),
-        None => partition.iam_region().parse().map_err(|_| invalid("partition"))?,
+        Some(Err(_)) => return Err(NoAccess::invalid("defaultRegion")),
+        None => partition.iam_region().parse().map_err(|_| NoAccess::invalid("partition"))?,
     };
     let secrets = Secrets { api: Api::namespaced(client.clone(), &args.operator_namespace), args };
     let method = method(&secrets, &spec.credentials).await?;
@@ -124,7 +130,10 @@ impl Secrets<'_> {
         let text = bytes.and_then(|bytes| String::from_utf8(bytes.0.clone()).ok()).filter(|text| !text.is_empty());
         text.ok_or_else(|| {
             let namespace = &self.args.operator_namespace;
-            no_access(Reason::InvalidCredentials, format!("Secret {name:?} in namespace {namespace:?} has no text under key {key:?}"))
+            no_access(
+                Reason::InvalidCredentials,
+                format!("Secret {name:?} in namespace {namespace:?} has no text under key {key:?}"),
+            )
         })
     }
 }

@@ -12,6 +12,8 @@ use sharedkey_api::{
     conditions::{ConditionType, Reason},
 };
 use sharedkey_engine::{
+    accounts as engine_accounts,
+    desired::Account,
     names::ObjectName,
     problem::{Class, Failure},
     summarise::{Notice, condition, failure_reason},
@@ -122,12 +124,16 @@ impl Trouble {
 
 async fn look(account: &AwsAccount, context: &Context) -> Result<Looked, Trouble> {
     register(account, context).await.map_err(Trouble::NoAccess)?;
-    let name = account.name_any();
-    let caller = context.aws.identity(&name).await.map_err(Trouble::Failed)?;
+    let way = way(account).ok_or_else(|| Trouble::NoAccess(NoAccess::invalid("accountId")))?;
+    let caller = context.aws.identity(&way).await.map_err(Trouble::Failed)?;
     let identity = Identity { account: caller.account.to_string(), arn: caller.arn, user_id: caller.user_id };
     // Quotas are good to know and nothing depends on them here, so an account without that right is still ready.
-    let quotas = context.aws.account_summary(&name).await.ok().map(|summary| quotas(&summary));
+    let quotas = context.aws.account_summary(&way).await.ok().map(|summary| quotas(&summary));
     Ok(Looked { identity, quotas })
+}
+
+fn way(account: &AwsAccount) -> Option<Account> {
+    Some(Account { name: account.name_any(), id: engine_accounts::account_id(&account.spec)? })
 }
 
 fn quotas(summary: &std::collections::BTreeMap<String, i64>) -> Quotas {
@@ -160,7 +166,8 @@ fn status(account: &AwsAccount, looked: &Result<Looked, Trouble>, users: &[Objec
     let deleting = account.meta().deletion_timestamp.is_some();
     let (status, reason, message) = match looked {
         _ if deleting => {
-            let message = format!("being deleted, and still used by {} objects; it goes when they are gone", users.len());
+            let message =
+                format!("being deleted, and still used by {} objects; it goes when they are gone", users.len());
             ("False", Reason::Deleting, message)
         }
         Ok(looked) => ("True", Reason::Succeeded, format!("reached as {}", looked.identity.arn)),

@@ -1,6 +1,6 @@
 //! The command line. Every flag has an environment variable, which is what a Deployment sets.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use sharedkey_engine::names::OwnerId;
@@ -42,12 +42,12 @@ pub(crate) struct Args {
     pub(crate) concurrency: u16,
 
     /// Reads of IAM per second and account. AWS publishes no limit and raises none (D§6.1).
-    #[arg(long, env = "SHAREDKEY_IAM_READS_PER_SECOND", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) iam_reads_per_second: u32,
+    #[arg(long, env = "SHAREDKEY_IAM_READS_PER_SECOND", default_value = "5")]
+    pub(crate) iam_reads_per_second: NonZeroU32,
 
     /// Writes of IAM per second and account.
-    #[arg(long, env = "SHAREDKEY_IAM_WRITES_PER_SECOND", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) iam_writes_per_second: u32,
+    #[arg(long, env = "SHAREDKEY_IAM_WRITES_PER_SECOND", default_value = "2")]
+    pub(crate) iam_writes_per_second: NonZeroU32,
 
     /// How long the deletion of an object waits for accounts of consumers that cannot be reached, in seconds. The key's half is always
     /// removed first, and without it what remains opens nothing.

@@ -6,11 +6,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::{
-    api::core::v1::Namespace,
-    apimachinery::pkg::apis::meta::v1::Time,
-    jiff::Timestamp,
-};
+use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::{
     Client, ResourceExt as _,
     runtime::{
@@ -59,7 +55,20 @@ impl Context {
     ) -> Self {
         let events = Events::new(client.clone());
         let failures = Mutex::default();
-        Self { args, client, aws, ledger, events, metrics, keys, accounts, namespaces, wake_keys, wake_accounts, failures }
+        Self {
+            args,
+            client,
+            aws,
+            ledger,
+            events,
+            metrics,
+            keys,
+            accounts,
+            namespaces,
+            wake_keys,
+            wake_accounts,
+            failures,
+        }
     }
 
     /// Accounts as the engine sees them. One that is being deleted opens nothing new and is still needed for what was shared.
@@ -68,7 +77,10 @@ impl Context {
     }
 
     pub(crate) fn namespace_labels(&self, namespace: &str) -> BTreeMap<String, String> {
-        self.namespaces.get(&ObjectRef::new(namespace)).and_then(|found| found.metadata.labels.clone()).unwrap_or_default()
+        self.namespaces
+            .get(&ObjectRef::new(namespace))
+            .and_then(|found| found.metadata.labels.clone())
+            .unwrap_or_default()
     }
 
     /// The wait after a failure of a class, longer with each in a row.

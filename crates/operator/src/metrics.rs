@@ -35,7 +35,7 @@ struct Kind {
 struct Call {
     service: &'static str,
     operation: &'static str,
-    result: String,
+    result: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -103,10 +103,10 @@ impl CallObserver for Calls {
         _account: &AccountId,
         service: &'static str,
         operation: &'static str,
-        result: &str,
+        result: &'static str,
         duration: Duration,
     ) {
-        self.0.calls.get_or_create(&Call { service, operation, result: result.to_owned() }).inc();
+        self.0.calls.get_or_create(&Call { service, operation, result }).inc();
         self.0.call_durations.get_or_create(&Operation { service, operation }).observe(duration.as_secs_f64());
     }
 }

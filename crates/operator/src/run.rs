@@ -21,7 +21,7 @@ use kube::{
     },
 };
 use sharedkey_api::{AwsAccount, SharedKey};
-use sharedkey_aws::{Aws, Config as AwsConfig};
+use sharedkey_aws::{Aws, Options, Rates};
 use tokio::{signal::unix, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -52,11 +52,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let ready = Arc::new(AtomicBool::new(false));
     let served = health::serve(args.health_addr, Health { metrics: metrics.clone(), ready: ready.clone() }).await?;
     let ledger = Ledger::load(client.clone(), &args.operator_namespace, args.owner_id.clone()).await?;
-    let aws = Aws::new(aws_config(&args, &client, &metrics)).await;
+    let aws = connect(&args, &client, &metrics);
     let (wake_keys, woken_keys) = mpsc::unbounded_channel();
     let (wake_accounts, woken_accounts) = mpsc::unbounded_channel();
     let context = Arc::new(Context::new(
-        args, client, aws, ledger, metrics, keys, accounts, namespaces, wake_keys, wake_accounts,
+        args,
+        client,
+        aws,
+        ledger,
+        metrics,
+        keys,
+        accounts,
+        namespaces,
+        wake_keys,
+        wake_accounts,
     ));
 
     let stop = CancellationToken::new();
@@ -76,13 +85,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn aws_config(args: &Args, client: &Client, metrics: &Arc<Metrics>) -> AwsConfig {
-    AwsConfig {
-        iam_reads_per_second: args.iam_reads_per_second,
-        iam_writes_per_second: args.iam_writes_per_second,
-        tokens: Arc::new(ServiceAccountTokens::new(client.clone(), &args.operator_namespace, &args.service_account)),
-        observer: Arc::new(Calls(metrics.clone())),
-    }
+fn connect(args: &Args, client: &Client, metrics: &Arc<Metrics>) -> Aws {
+    let rates =
+        Rates { iam_reads_per_second: args.iam_reads_per_second, iam_writes_per_second: args.iam_writes_per_second };
+    let tokens = ServiceAccountTokens::new(client.clone(), &args.operator_namespace, &args.service_account);
+    Aws::new(Options { rates, ..Options::default() }, Arc::new(Calls(metrics.clone())), Arc::new(tokens))
 }
 
 /// Waits for a signal, lets reconciles end that are under way, and ends.

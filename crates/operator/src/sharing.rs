@@ -9,18 +9,21 @@ use std::{
 use futures::FutureExt as _;
 use kube::{ResourceExt as _, runtime::controller::Action};
 use sharedkey_api::{FLUX_REQUESTED_AT, RECONCILE_REQUESTED_AT, SharedKey, SharedKeyStatus};
+use sharedkey_aws::{ApplyError, Outcome};
 use sharedkey_engine::{
     compare::{Comparison, compare},
     desired::{Desired, KeySource},
     ledger::Record,
     names::ObjectName,
     observed::Observed,
-    plan::{Plan, Step, plan},
+    plan::{Blocker, Plan, Step, plan},
     problem::{Class, Failure},
     resolve::{Input, resolve},
-    summarise::{self, Course, Next, Summary},
+    summarise::{self, Course, Next, Notice, Summary},
 };
+use sharedkey_policy::Statement;
 use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
 
 use crate::{
     context::{Context, now, object_name},
@@ -86,7 +89,8 @@ async fn share(object: &SharedKey, context: &Context) -> Result<Summary, Error> 
         Ok(desired) => desired,
         Err(refusal) => return Ok(summarise::refused(&told, &refusal)),
     };
-    let freshness = if is_requested(object) { Duration::ZERO } else { SHARED_READING.min(interval(object, context) / 2) };
+    let freshness =
+        if is_requested(object) { Duration::ZERO } else { SHARED_READING.min(interval(object, context) / 2) };
     let mut run = Run { context, name, desired, record };
     let observed = context.aws.observe(&run.desired, &run.record, freshness).await;
     run.pin(&observed).await?;
@@ -94,7 +98,9 @@ async fn share(object: &SharedKey, context: &Context) -> Result<Summary, Error> 
     run.tidy().await?;
     let plan = plan(&run.desired, &observed, &run.record, &comparison);
     let course = run.apply(observed, comparison, plan).await?;
-    Ok(summarise::summarise(&told, &course.of(&run.desired)))
+    let mut summary = summarise::summarise(&told, &course.of(&run.desired));
+    summary.notices.extend(course.notices);
+    Ok(summary)
 }
 
 fn desired(
@@ -156,6 +162,8 @@ pub(crate) struct Went {
     pub(crate) comparison: Comparison,
     pub(crate) plan: Plan,
     pub(crate) failures: Vec<Failure>,
+    /// What has to be told although the object's own status does not show it.
+    notices: Vec<Notice>,
     before: Vec<sharedkey_engine::compare::Finding>,
 }
 
@@ -194,59 +202,105 @@ impl Run<'_> {
     }
 
     /// Carries out a plan and looks at what came of it.
-    pub(crate) async fn apply(&mut self, observed: Observed, comparison: Comparison, plan: Plan) -> Result<Went, Error> {
+    pub(crate) async fn apply(
+        &mut self,
+        observed: Observed,
+        comparison: Comparison,
+        mut plan: Plan,
+    ) -> Result<Went, Error> {
         if plan.steps.is_empty() {
-            return Ok(Went { observed, comparison, plan, failures: Vec::new(), before: Vec::new() });
+            return Ok(Went {
+                observed,
+                comparison,
+                plan,
+                failures: Vec::new(),
+                notices: Vec::new(),
+                before: Vec::new(),
+            });
         }
-        let failures = self.steps(&plan.steps).await?;
+        let mut done = Done::default();
+        self.steps(&plan.steps, &mut done).await?;
+        plan.blockers.extend(done.blockers);
         let after = self.context.aws.observe(&self.desired, &self.record, Duration::ZERO).await;
         let compared = compare(&self.desired, &after, &self.record);
-        Ok(Went { observed: after, comparison: compared, plan, failures, before: comparison.findings })
+        let Done { failures, notices, .. } = done;
+        Ok(Went { observed: after, comparison: compared, plan, failures, notices, before: comparison.findings })
     }
 
     /// Every target stands in the ledger before the first write, and what was confirmed stands there after the last. A step that
     /// fails ends its account's steps; when it is the key policy's, only what takes access away goes on.
-    async fn steps(&mut self, steps: &[Step]) -> Result<Vec<Failure>, Error> {
+    async fn steps(&mut self, steps: &[Step], done: &mut Done) -> Result<(), Error> {
         for target in steps.iter().flat_map(|step| &step.records) {
             self.record.intend(target.clone());
         }
         self.context.ledger.save(&self.name, &self.record).await?;
-        let mut failures: Vec<Failure> = Vec::new();
         for step in steps {
-            let of_account = failures.iter().any(|failure| failure.account == step.account.id);
-            let of_key = failures.iter().any(|failure| failure.action.starts_with("kms:"));
-            if (of_account || of_key) && !step.action.revokes() {
-                continue;
-            }
-            match self.step(step).await {
-                Ok(()) => {}
-                Err(failure) => failures.push(failure),
+            if step.action.revokes() || !done.forbids(step) {
+                self.step(step, done).await;
             }
         }
-        self.context.ledger.save(&self.name, &self.record).await?;
-        Ok(failures)
+        Ok(self.context.ledger.save(&self.name, &self.record).await?)
     }
 
-    async fn step(&mut self, step: &Step) -> Result<(), Failure> {
+    async fn step(&mut self, step: &Step, done: &mut Done) {
         let ObjectName { namespace, name } = &self.name;
-        let outcome = self.context.aws.apply(step).await.inspect_err(|failure| {
-            tracing::warn!(
-                object.namespace = namespace, object.name = name, account.id = %step.account.id, step = %step.action, class = %failure.class,
-                error = %failure, "a write failed"
-            );
-        })?;
-        tracing::info!(
-            object.namespace = namespace, object.name = name, account.id = %step.account.id, step = %step.action, ?outcome, "wrote"
+        let span = tracing::info_span!(
+            "step", object.namespace = namespace, object.name = name, account.id = %step.account.id, step = %step.action
         );
-        step.records.iter().for_each(|target| self.record.confirm(target.clone()));
-        step.forgets.iter().for_each(|resource| self.record.forget(resource));
-        Ok(())
+        match self.context.aws.apply(step).instrument(span.clone()).await {
+            Ok(outcome) => {
+                span.in_scope(|| tracing::info!(changed = outcome.changed, "done"));
+                step.records.iter().for_each(|target| self.record.confirm(target.clone()));
+                step.forgets.iter().for_each(|resource| self.record.forget(resource));
+                done.notices.extend(lost(step, &outcome));
+            }
+            Err(ApplyError::Failed(failure)) => {
+                span.in_scope(|| tracing::warn!(class = %failure.class, error = %failure, "a write failed"));
+                done.failures.push(failure);
+            }
+            Err(ApplyError::Refused(refusal)) => {
+                span.in_scope(|| tracing::warn!(reason = %refusal.reason, error = %refusal, "a write was not sent"));
+                done.blockers.push(Blocker { reason: refusal.reason, message: refusal.message });
+            }
+        }
     }
+}
+
+/// What came of the steps of a plan.
+#[derive(Default)]
+struct Done {
+    failures: Vec<Failure>,
+    blockers: Vec<Blocker>,
+    notices: Vec<Notice>,
+}
+
+impl Done {
+    /// Whether what already failed keeps a step from being made that gives access.
+    fn forbids(&self, step: &Step) -> bool {
+        let key_half = |failure: &Failure| failure.action.starts_with("kms:");
+        let hinders = |failure: &Failure| failure.account == step.account.id || key_half(failure);
+        !self.blockers.is_empty() || self.failures.iter().any(hinders)
+    }
+}
+
+/// Somebody else wrote the key policy at the same moment, and a statement of his is gone (D§1.5).
+fn lost(step: &Step, outcome: &Outcome) -> Option<Notice> {
+    if outcome.foreign_lost.is_empty() {
+        return None;
+    }
+    let statements: Vec<&str> = outcome.foreign_lost.iter().map(Statement::to_json).collect();
+    let note = format!(
+        "{}: statements of others are gone that stood there right before it: {}",
+        step.action,
+        statements.join(", ")
+    );
+    Some(Notice { warning: true, reason: "ForeignStatementLost".to_owned(), note })
 }
 
 /// Writes the status if it changed, and tells of what did.
 pub(crate) async fn publish(object: &SharedKey, context: &Context, summary: &Summary) -> Result<(), Error> {
     if object.status.as_ref() == Some(&summary.status) {
+        context.events.publish(object, &summary.notices).await;
         return Ok(());
     }
     let api = patch::api_of(&context.client, object);

@@ -6,10 +6,7 @@
 use std::time::Duration;
 
 use kube::{ResourceExt as _, runtime::controller::Action};
-use sharedkey_api::{
-    ABANDON, DeletionPolicy, Mode, SharedKey,
-    conditions::Reason,
-};
+use sharedkey_api::{ABANDON, DeletionPolicy, Mode, SharedKey, conditions::Reason};
 use sharedkey_engine::{
     compare::compare,
     ledger::{Record, Resource},
@@ -132,7 +129,12 @@ async fn release(
     left: Option<String>,
 ) -> Result<Action, Error> {
     if let Some(note) = left {
-        tracing::warn!(object.namespace = name.namespace, object.name = name.name, note, "an object goes and leaves something");
+        tracing::warn!(
+            object.namespace = name.namespace,
+            object.name = name.name,
+            note,
+            "an object goes and leaves something"
+        );
         context.events.publish(object, &[Notice { warning: true, reason: "Remains".to_owned(), note }]).await;
     }
     context.ledger.drop(name).await?;

@@ -1,7 +1,5 @@
 //! Layer `delegation`: the policies on the consumers' side stand as they have to.
 
-use std::collections::BTreeSet;
-
 use sharedkey_api::DriftKind;
 use sharedkey_policy::{EntityArn, MalformedPolicy, PolicyArn, PolicyDocument, document_difference, document_fingerprint};
 
@@ -221,15 +219,4 @@ impl Case<'_> {
             })
             .collect()
     }
-}
-
-/// Principals for which a delegation of ours is missing or differs.
-pub(crate) fn broken(findings: &[Finding]) -> BTreeSet<&str> {
-    let delegation = findings.iter().filter(|finding| {
-        matches!(
-            finding.resource,
-            Some(Resource::InlinePolicy { .. } | Resource::ManagedPolicy { .. } | Resource::Attachment { .. })
-        )
-    });
-    delegation.flat_map(|finding| &finding.principals).map(String::as_str).collect()
 }

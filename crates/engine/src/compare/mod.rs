@@ -16,7 +16,7 @@ use sharedkey_api::{DriftKind, Mode, conditions::Reason};
 use sharedkey_policy::{AccountId, EntityArn, KeyArn, NormalContext, PolicyDocument, Statement};
 
 use crate::{
-    desired::{Desired, DesiredConsumer},
+    desired::Desired,
     ledger::{Record, Resource, Target},
     observed::Observed,
     plan::Blocker,
@@ -117,10 +117,6 @@ pub(crate) struct Case<'a> {
 impl<'a> Case<'a> {
     pub(crate) fn owner(&self) -> &'a AccountId {
         &self.desired.key.account.id
-    }
-
-    pub(crate) fn consumer(&self, name: &str) -> Option<&'a DesiredConsumer> {
-        self.desired.consumers.iter().find(|consumer| consumer.name == name)
     }
 
     pub(crate) fn document(&self) -> Option<&'a PolicyDocument> {

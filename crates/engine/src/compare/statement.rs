@@ -259,7 +259,7 @@ pub(super) fn orphaned(case: &Case<'_>) -> Vec<Finding> {
             continue;
         }
         let sid = case.desired.names.sid(&consumer.name, Part::Use);
-        let named = document.with_sid(sid.as_str()).flat_map(|statement| statement.aws_principals());
+        let named = document.with_sid(sid.as_str()).flat_map(Statement::aws_principals);
         for id in named.filter(|name| is_unique_id(name) && !case.context.unique_ids.contains_key(*name)) {
             findings.push(Finding {
                 kind: DriftKind::OrphanedPrincipal,

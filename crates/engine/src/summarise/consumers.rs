@@ -84,7 +84,7 @@ fn with_last_known(context: &Context<'_>, consumer: &DesiredConsumer, arn: &str,
     let reason = reason.unwrap_or_default();
     let before = context.previous.into_iter().flat_map(|previous| &previous.consumers);
     let before = before.filter(|status| status.name == consumer.name).flat_map(|status| &status.principals);
-    let Some(before) = before.filter(|principal| principal.arn == arn).next_back() else { return reason.to_owned() };
+    let Some(before) = before.into_iter().find(|principal| principal.arn == arn) else { return reason.to_owned() };
     match before.verdict {
         VerdictValue::Unknown => match before.reason.as_deref().and_then(|reason| reason.split_once(LAST_KNOWN)) {
             Some((_, known)) => format!("{reason}{LAST_KNOWN}{known}"),

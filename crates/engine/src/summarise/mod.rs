@@ -90,7 +90,7 @@ pub fn refused(context: &Context<'_>, refusal: &Refusal) -> Summary {
     ];
     let kept = status.conditions.drain(..).filter(conditions::is_about_aws).collect();
     status.conditions = conditions::build(facts, context, kept);
-    finish(context, status, Vec::new(), Next::Retry(Class::UserActionNeeded))
+    finish(context, status, &[], Next::Retry(Class::UserActionNeeded))
 }
 
 /// Summarises a deletion that waits for something.
@@ -102,7 +102,7 @@ pub fn deleting(context: &Context<'_>, reason: Reason, message: &str) -> Summary
     ];
     let kept = status.conditions.drain(..).filter(conditions::is_about_aws).collect();
     status.conditions = conditions::build(facts, context, kept);
-    finish(context, status, Vec::new(), Next::Retry(Class::Transient))
+    finish(context, status, &[], Next::Retry(Class::Transient))
 }
 
 /// Summarises a reconcile that looked at AWS.
@@ -120,7 +120,7 @@ pub fn summarise(context: &Context<'_>, course: &Course<'_>) -> Summary {
         consumers: consumers::consumers(context, course),
         ..SharedKeyStatus::default()
     };
-    finish(context, status, corrected, next(course))
+    finish(context, status, &corrected, next(course))
 }
 
 fn last_correction(context: &Context<'_>, corrected: &[Finding]) -> Option<LastCorrection> {
@@ -144,12 +144,12 @@ fn next(course: &Course<'_>) -> Next {
     }
 }
 
-fn finish(context: &Context<'_>, mut status: SharedKeyStatus, corrected: Vec<Finding>, next: Next) -> Summary {
+fn finish(context: &Context<'_>, mut status: SharedKeyStatus, corrected: &[Finding], next: Next) -> Summary {
     status.observed_generation = context.generation;
     let handled = context.previous.and_then(|previous| previous.last_handled_reconcile_at.clone());
     status.last_handled_reconcile_at = context.request.map(ToOwned::to_owned).or(handled);
     let status = status.bounded();
-    let notices = notices(context.previous, &status, &corrected);
+    let notices = notices(context.previous, &status, corrected);
     Summary { status, notices, next }
 }
 
@@ -185,7 +185,7 @@ pub fn condition(conditions: &[Condition], type_: ConditionType) -> Option<&Cond
 }
 
 /// The reason under which a failed call of the operator is told.
-pub(crate) fn failure_reason(failure: &Failure) -> Reason {
+pub fn failure_reason(failure: &Failure) -> Reason {
     match failure.class {
         Class::Transient => Reason::AwsUnavailable,
         Class::Propagating => Reason::Propagating,
