@@ -26,6 +26,7 @@ lint_steps() {
   step "pure crates depend on nothing impure" tests/purity.sh
   step "dependencies: licences, sources, bans" tests/deny.sh
   step "Rust: lints" cargo clippy --workspace --all-targets --locked -- --deny warnings
+  step "Rust: documentation" env RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --workspace --no-deps --locked
   step "CRDs are what the types say" generated_crds
 }
 

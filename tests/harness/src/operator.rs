@@ -59,7 +59,7 @@ impl OperatorOptions {
     }
 }
 
-/// A running operator. Dropping it kills it.
+/// A running operator. Dropping it kills it; where a failing test drops it, the end of its log is shown.
 #[derive(Debug)]
 pub struct Operator {
     process: Process,
@@ -135,6 +135,15 @@ impl Operator {
         self.process.terminate()?;
         let process = &mut self.process;
         wait_for("the operator's end after SIGTERM", STOP, async || process.ended()?.context("it still runs")).await
+    }
+}
+
+impl Drop for Operator {
+    #[expect(clippy::print_stderr, reason = "libtest captures it and shows it with the test that failed")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.process.log_tail());
+        }
     }
 }
 

@@ -25,12 +25,16 @@ pub struct Scratch {
 impl Scratch {
     /// An empty folder of its own, with `name` in its path.
     pub fn new(name: &str) -> Result<Self> {
+        Self::make(name, std::env::var_os("KEEP").is_some())
+    }
+
+    fn make(name: &str, keep: bool) -> Result<Self> {
         let path = tempfile::Builder::new()
             .prefix(&format!("sharedkey-{name}-"))
             .tempdir()
             .context("no throw-away folder can be made")?
             .keep();
-        if std::env::var_os("KEEP").is_some() {
+        if keep {
             say(format_args!("KEEP is set: {} stays", path.display()));
             return Ok(Self { path, janitor: None });
         }
@@ -66,11 +70,18 @@ mod tests {
 
     #[test]
     fn a_dropped_folder_is_gone_with_its_content() {
-        let scratch = Scratch::new("test").unwrap();
+        let scratch = Scratch::make("test", false).unwrap();
         let path = scratch.path().to_owned();
         scratch.write("file", "content").unwrap();
         assert!(path.join("file").exists());
         drop(scratch);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_kept_folder_stays() {
+        let path = Scratch::make("test", true).unwrap().path().to_owned();
+        assert!(path.exists());
+        std::fs::remove_dir_all(path).unwrap();
     }
 }
