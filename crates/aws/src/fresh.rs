@@ -7,7 +7,7 @@ use sharedkey_engine::problem::{Failure, Reading};
 use tokio::{sync::Mutex, time::Instant};
 
 /// Things that nobody asked for in this time are forgotten.
-const IDLE: Duration = Duration::from_secs(3600);
+const IDLE: Duration = Duration::from_hours(1);
 
 /// Readings by key.
 ///
@@ -90,7 +90,7 @@ mod tests {
 
     use super::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     fn failure() -> Failure {
         Failure {

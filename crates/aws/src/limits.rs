@@ -47,7 +47,7 @@ pub(crate) enum Bucket {
 }
 
 impl Bucket {
-    fn quota(self, rates: &Rates) -> Quota {
+    fn quota(self, rates: Rates) -> Quota {
         match self {
             Self::Kms(_, per_second) => Quota::per_second(at_least_one(per_second / SHARE)),
             Self::Sts => Quota::per_second(at_least_one(STS_PER_SECOND / SHARE)),
@@ -101,7 +101,7 @@ impl AccountLimits {
     pub(crate) async fn wait(&self, bucket: Bucket, region: &str) {
         let limiter = {
             let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-            let new = || Arc::new(RateLimiter::direct(bucket.quota(&self.rates)));
+            let new = || Arc::new(RateLimiter::direct(bucket.quota(self.rates)));
             Arc::clone(buckets.entry((bucket, region.to_owned())).or_insert_with(new))
         };
         limiter.until_ready().await;
@@ -119,13 +119,13 @@ mod tests {
 
     #[test]
     fn half_of_a_quota_is_left_to_others() {
-        let quota = Bucket::Kms("PutKeyPolicy", 15).quota(&Rates::default());
+        let quota = Bucket::Kms("PutKeyPolicy", 15).quota(Rates::default());
         assert_eq!(quota.burst_size().get(), 7);
     }
 
     #[test]
     fn iam_may_burst_and_then_keeps_its_rate() {
-        let quota = Bucket::IamRead.quota(&Rates::default());
+        let quota = Bucket::IamRead.quota(Rates::default());
         assert_eq!(quota.burst_size().get(), 20);
         assert_eq!(quota.replenish_interval(), std::time::Duration::from_millis(200));
     }

@@ -87,9 +87,7 @@ impl Meter {
         let limits = self.limits.of(call.partition, call.account);
         let _place = limits.place().await;
         let start = Instant::now();
-        // The SDK's futures are big: on the heap they do not add up in every future around them.
-        let outcome = Box::pin(request).await;
-        let answer = outcome.map_err(|error| class::classify(&error));
+        let answer = request.await.map_err(|error| class::classify(&error));
         let result = answer.as_ref().map_or_else(|answer| answer.family, |_| "ok");
         self.observer.observed(call.account, call.api.service, call.api.operation, result, start.elapsed());
         answer.map_err(|answer| call.failure(answer))

@@ -46,19 +46,29 @@ impl Reach {
     }
 
     /// Makes a call, with credentials that are good, within all limits.
-    pub(crate) async fn call<T, E, F>(&self, api: Api, region: &str, resource: &str, request: F) -> Reading<T>
+    pub(crate) fn call<T, E, F>(
+        &self,
+        api: Api,
+        region: &str,
+        resource: &str,
+        request: F,
+    ) -> impl Future<Output = Reading<T>>
     where
         E: ProvideErrorMetadata + Error + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        let call = self.access.call(api, region, resource);
-        self.shared.meter.wait(&call).await;
-        let credentials = self.session.credentials().await?;
-        let answer = self.shared.meter.send(&call, request).await;
-        if answer.as_ref().is_err_and(|failure| class::ends_session(&failure.code)) {
-            self.session.forget(&credentials);
+        // The SDK's futures have some 25 KB: on the heap they do not add up in every future around them.
+        let request = Box::pin(request);
+        async move {
+            let call = self.access.call(api, region, resource);
+            self.shared.meter.wait(&call).await;
+            let credentials = self.session.credentials().await?;
+            let answer = self.shared.meter.send(&call, request).await;
+            if answer.as_ref().is_err_and(|failure| class::ends_session(&failure.code)) {
+                self.session.forget(&credentials);
+            }
+            answer
         }
-        answer
     }
 
     /// Who we are in this account, asked now.

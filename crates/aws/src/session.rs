@@ -31,7 +31,7 @@ const WEB_IDENTITY_SESSION: &str = "sharedkey-operator";
 /// object that uses it.
 const FAILURE_STAYS: Duration = Duration::from_secs(2);
 /// When renewal fails and the old session still lasts.
-const RENEW_AGAIN: Duration = Duration::from_secs(60);
+const RENEW_AGAIN: Duration = Duration::from_mins(1);
 
 /// The credentials of one `AwsAccount`.
 pub(crate) struct Session {
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn credentials_are_renewed_after_four_fifths_of_their_life() {
         let (now, wall) = (Instant::now(), SystemTime::now());
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         let credentials = Credentials::new("id", "key", None, Some(wall + hour), "test");
         let held = Held::new(credentials, now, wall);
         assert!(held.is_fresh(now + hour * 79 / 100));

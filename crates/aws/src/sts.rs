@@ -69,7 +69,7 @@ impl<'a> Sts<'a> {
             .duration_seconds(SESSION_SECONDS);
         let call = self.call(ASSUME_ROLE, role_arn);
         self.shared.meter.wait(&call).await;
-        let answer = self.shared.meter.send(&call, request.send()).await?;
+        let answer = self.shared.meter.send(&call, Box::pin(request.send())).await?;
         credentials(answer.credentials).ok_or_else(|| call.failure(unreadable()))
     }
 
@@ -88,7 +88,7 @@ impl<'a> Sts<'a> {
             .duration_seconds(SESSION_SECONDS);
         let call = self.call(ASSUME_ROLE_WITH_WEB_IDENTITY, role_arn);
         self.shared.meter.wait(&call).await;
-        let answer = self.shared.meter.send(&call, request.send()).await?;
+        let answer = self.shared.meter.send(&call, Box::pin(request.send())).await?;
         credentials(answer.credentials).ok_or_else(|| call.failure(unreadable()))
     }
 
@@ -96,7 +96,7 @@ impl<'a> Sts<'a> {
     pub(crate) async fn identity(&self) -> Reading<CallerIdentity> {
         let call = self.call(GET_CALLER_IDENTITY, self.access.account_id.as_str());
         self.shared.meter.wait(&call).await;
-        let answer = self.shared.meter.send(&call, self.client.get_caller_identity().send()).await?;
+        let answer = self.shared.meter.send(&call, Box::pin(self.client.get_caller_identity().send())).await?;
         let (account, arn) = (answer.account.and_then(|id| id.parse().ok()), answer.arn);
         let (Some(account), Some(arn)) = (account, arn) else { return Err(call.failure(unreadable())) };
         let identity = CallerIdentity { account, arn, user_id: answer.user_id.unwrap_or_default() };

@@ -1,10 +1,10 @@
 //! Managed policies on roles and users.
 
-use sharedkey_engine::problem::Reading;
+use sharedkey_engine::problem::{Class, Failure, Reading};
 use sharedkey_policy::{EntityArn, PolicyArn};
 use tokio::time::Instant;
 
-use super::{Outcome, propagating};
+use super::Outcome;
 use crate::{
     Aws,
     iam::{Holder, Iam},
@@ -22,9 +22,16 @@ impl Aws {
         let answer = Iam::new(reach).attach(entity, policy).await;
         let subject = Subject::Attachment(entity.clone(), policy.clone());
         self.wrote(subject, None, Some(policy.to_string()), &answer);
-        let just_written = self.recent().knows(&Subject::Managed(policy.clone()), Instant::now());
-        let answer = answer.map_err(|failure| if just_written { propagating(failure) } else { failure });
-        answer.map(|()| Outcome::written())
+        answer.map(|()| Outcome::written()).map_err(|failure| self.not_visible_yet(policy, failure))
+    }
+
+    /// A policy that we created a moment ago is not visible everywhere yet (D§6.3).
+    fn not_visible_yet(&self, policy: &PolicyArn, failure: Failure) -> Failure {
+        let just_written = || self.recent().knows(&Subject::Managed(policy.clone()), Instant::now());
+        if failure.code == "NoSuchEntity" && just_written() {
+            return Failure { class: Class::Propagating, ..failure };
+        }
+        failure
     }
 
     pub(super) async fn detach_policy(

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use sharedkey_engine::problem::Reading;
+use sharedkey_engine::problem::{Class, Failure, Reading};
 use sharedkey_policy::{PolicyArn, PolicyDocument};
 use tokio::time::Instant;
 
-use super::{Outcome, propagating};
+use super::Outcome;
 use crate::{
     Aws, fingerprint,
     iam::{Iam, Version},
@@ -38,19 +38,17 @@ impl Aws {
     async fn create(&self, reach: &Reach, wanted: Wanted<'_>) -> Reading<Outcome> {
         let Wanted { policy, document, tags, description } = wanted;
         let answer = Iam::new(reach).create_policy(policy, &document.to_json(), tags, description).await;
-        match answer {
-            Err(failure) if failure.code == "EntityAlreadyExists" => {
-                // The first reading was an old one; only a new one tells what stands there.
-                let live = self.read_managed(reach, policy).await?;
-                let live = live.ok_or_else(|| propagating_conflict(failure))?;
-                self.update(reach, wanted, &live).await
-            }
-            answer => {
-                let written = Some(fingerprint::of(document, policy.partition()));
-                self.wrote(Subject::Managed(policy.clone()), None, written, &answer);
-                answer.map(|()| Outcome::written())
-            }
+        if let Err(failure) = &answer
+            && failure.code == "EntityAlreadyExists"
+        {
+            // The reading that found none was an old one. As long as the next one finds none either, nothing can be updated.
+            let live = self.read_managed(reach, policy).await?;
+            let live = live.ok_or_else(|| Failure { class: Class::Propagating, ..failure.clone() })?;
+            return self.update(reach, wanted, &live).await;
         }
+        let written = Some(fingerprint::of(document, policy.partition()));
+        self.wrote(Subject::Managed(policy.clone()), None, written, &answer);
+        answer.map(|()| Outcome::written())
     }
 
     /// Puts the document in force: it is, or an older version has it, or a new version gets it. A version is never burned
@@ -65,12 +63,11 @@ impl Aws {
         }
         let iam = Iam::new(reach);
         let versions = iam.versions(policy).await?.unwrap_or_default();
-        let answer = match self.version_with(reach, policy, live, &versions, &after).await? {
-            Some(version) => iam.set_default_version(policy, &version).await,
-            None => {
-                make_room(&iam, policy, &versions).await?;
-                iam.create_version(policy, &document.to_json()).await
-            }
+        let answer = if let Some(version) = self.version_with(reach, policy, live, &versions, &after).await? {
+            iam.set_default_version(policy, &version).await
+        } else {
+            make_room(&iam, policy, &versions).await?;
+            iam.create_version(policy, &document.to_json()).await
         };
         self.wrote(subject, Some(before), Some(after), &answer);
         answer.map(|()| Outcome::written())
@@ -128,10 +125,6 @@ async fn make_room(iam: &Iam<'_>, policy: &PolicyArn, versions: &[Version]) -> R
 
 fn oldest_spare(versions: &[Version]) -> Option<&Version> {
     versions.iter().filter(|version| !version.is_default).min_by_key(|version| version.number())
-}
-
-fn propagating_conflict(failure: sharedkey_engine::problem::Failure) -> sharedkey_engine::problem::Failure {
-    propagating(sharedkey_engine::problem::Failure { code: "NoSuchEntity".into(), ..failure })
 }
 
 #[cfg(test)]

@@ -110,11 +110,3 @@ impl Aws {
         self.recent().note(subject, replaced, written, certainty, Instant::now());
     }
 }
-
-/// The entity or policy that a write is about was created a moment ago and is not visible everywhere yet (D§6.3).
-fn propagating(failure: Failure) -> Failure {
-    match failure.code.as_str() {
-        "NoSuchEntity" => Failure { class: Class::Propagating, ..failure },
-        _ => failure,
-    }
-}

@@ -46,12 +46,12 @@ impl<'a> Iam<'a> {
         Ok(summary.into_iter().map(|(key, value)| (key.as_str().to_owned(), value.into())).collect())
     }
 
-    async fn call<T, E, F>(&self, api: Api, resource: &str, request: F) -> Reading<T>
+    fn call<T, E, F>(&self, api: Api, resource: &str, request: F) -> impl Future<Output = Reading<T>>
     where
         E: ProvideErrorMetadata + Error + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        self.reach.call(api, self.reach.iam_region(), resource, request).await
+        self.reach.call(api, self.reach.iam_region(), resource, request)
     }
 
     /// An answer that lacks what AWS always says.

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::Parsed;
 use crate::{
-    Aws, fingerprint,
+    Aws, class, fingerprint,
     iam::{Head, Holder, Iam},
     reach::Reach,
     recent::Subject,
@@ -178,11 +178,8 @@ async fn read_entity(reach: &Reach, entity: &EntityArn) -> Reading<RawEntity> {
 /// What a holder holds; none if it went meanwhile.
 async fn read_held(reach: &Reach, holder: &Holder) -> Reading<Option<Held>> {
     let iam = Iam::new(reach);
-    let lists = futures::join!(iam.inline_names(holder), iam.attached(holder));
-    let (names, attached) = match (crate::class::or_absent(lists.0)?, crate::class::or_absent(lists.1)?) {
-        (Some(names), Some(attached)) => (names, attached),
-        _ => return Ok(None),
-    };
+    let lists = futures::try_join!(iam.inline_names(holder), iam.attached(holder));
+    let Some((names, attached)) = class::or_absent(lists)? else { return Ok(None) };
     let documents = join_all(names.into_iter().map(|name| async {
         let document = iam.inline(holder, &name).await?;
         // One that went between the list and the reading is gone.

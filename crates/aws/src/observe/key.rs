@@ -40,7 +40,8 @@ impl Aws {
         alias: Option<Described>,
         freshness: Duration,
     ) -> KeyObservation {
-        let alias_target = alias.as_ref().and_then(|described| target(described.as_ref().ok()?.as_ref()));
+        let alias_target =
+            alias.as_ref().and_then(|described| described.as_ref().ok()).map(|described| target(described.as_ref()));
         let metadata = async {
             match alias {
                 Some(Ok(Some((arn, metadata)))) if arn == *key => Ok(Some(metadata)),
@@ -114,6 +115,6 @@ impl Aws {
     }
 }
 
-fn target(described: Option<&(KeyArn, KeyMetadata)>) -> Option<AliasTarget> {
-    Some(described.map_or(AliasTarget::Missing, |(arn, _)| AliasTarget::Key(arn.clone())))
+fn target(described: Option<&(KeyArn, KeyMetadata)>) -> AliasTarget {
+    described.map_or(AliasTarget::Missing, |(arn, _)| AliasTarget::Key(arn.clone()))
 }
