@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::{Account, Credentials, Identity};
+use crate::{cluster::ServiceAccountRef, controlplane::ISSUER};
 
 /// The user through whom roles are entered: AWS lets no root user assume a role.
 const DOORMAN: &str = "harness-doorman";
@@ -26,6 +27,30 @@ impl Account {
         let request = self.root().iam().create_role().path(path).role_name(name);
         let answer = request.assume_role_policy_document(trust.to_string()).send().await?;
         Ok(answer.role.context("CreateRole answered without a role")?.arn)
+    }
+
+    /// Creates a role that a ServiceAccount of the control plane may enter with a token for `audience`, and returns its ARN.
+    /// The account trusts the control plane's token issuer from then on.
+    pub async fn create_role_for(&self, name: &str, account: &ServiceAccountRef, audience: &str) -> Result<String> {
+        let issuer = ISSUER.trim_start_matches("https://");
+        let provider = self.arn(&format!("oidc-provider/{issuer}"));
+        let request = self.root().iam().create_open_id_connect_provider().url(ISSUER).client_id_list(audience);
+        if let Err(error) = request.thumbprint_list("0".repeat(40)).send().await.map_err(aws_sdk_iam::Error::from)
+            && !matches!(error, aws_sdk_iam::Error::EntityAlreadyExistsException(_))
+        {
+            return Err(error.into());
+        }
+        let conditions = json!({
+            format!("{issuer}:sub"): format!("system:serviceaccount:{}:{}", account.namespace, account.name),
+            format!("{issuer}:aud"): audience,
+        });
+        let trust = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Federated": provider},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": conditions},
+        }]});
+        self.create_role_trusting("/", name, &trust).await
     }
 
     /// Creates a user and returns its ARN.

@@ -5,6 +5,7 @@ use std::{fmt, time::Duration};
 use anyhow::{Context, Result};
 use aws_credential_types::Credentials as SdkCredentials;
 use aws_sdk_kms::config::{BehaviorVersion, Region, SharedHttpClient, timeout::TimeoutConfig};
+use aws_sdk_sts::types::Credentials as Session;
 
 /// An access key, and a session token where it is a session's.
 #[derive(Clone)]
@@ -101,7 +102,24 @@ impl Identity {
             .set_external_id(external_id.map(str::to_owned))
             .send()
             .await?;
-        let session = answer.credentials.context("AssumeRole answered without credentials")?;
+        self.entered(answer.credentials)
+    }
+
+    /// Enters a role with a token (`AssumeRoleWithWebIdentity`); only the token counts, not whose identity this is.
+    pub async fn assume_role_with_token(&self, role_arn: &str, token: &str) -> Result<Self> {
+        let answer = self
+            .sts()
+            .assume_role_with_web_identity()
+            .role_arn(role_arn)
+            .role_session_name("harness")
+            .web_identity_token(token)
+            .send()
+            .await?;
+        self.entered(answer.credentials)
+    }
+
+    fn entered(&self, session: Option<Session>) -> Result<Self> {
+        let session = session.context("STS answered without credentials")?;
         let credentials = Credentials {
             access_key_id: session.access_key_id,
             secret_access_key: session.secret_access_key,
