@@ -17,6 +17,7 @@ use crate::document::PolicyDocument;
 
 pub(crate) use key_policy::key_policy_answer;
 pub(crate) use question::{Answer, Question};
+pub(crate) use statement::selects_key;
 pub use verdict::{Half, Verdict, verdict};
 
 /// Who calls.
@@ -143,3 +144,6 @@ fn add_new(conditions: &mut Vec<String>, further: Vec<String>) {
         }
     }
 }
+
+#[cfg(test)]
+mod laws;

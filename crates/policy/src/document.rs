@@ -171,6 +171,8 @@ fn check_element(key: &str, text: &str) -> Result<(), MalformedPolicy> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normal::{NormalContext, normal_document};
+    use crate::partition::Partition;
 
     fn document(statement: &str) -> String {
         format!(r#"{{"Version":"2012-10-17","Statement":{statement}}}"#)
@@ -261,6 +263,21 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn principals_leave_a_statement_and_the_last_takes_it_along() {
+        let text = r#"[{"Sid":"s","Effect":"Allow","Principal":{"AWS":["gone","stays"],"Service":"x"},"Resource":["*"]},
+            {"Sid":"t","Effect":"Allow","Principal":{"AWS":"gone"}},{"Effect":"Deny","NotPrincipal":{"AWS":"gone"}}]"#;
+        let left = PolicyDocument::parse(&document(text)).unwrap();
+        let left =
+            left.filter_map_statements(|statement| statement.without_principals(|principal| principal == "gone"));
+        let expected = r#"[{"Effect":"Allow","Principal":{"AWS":["stays"],"Service":["x"]},"Resource":["*"],"Sid":"s"},
+            {"Effect":"Deny","NotPrincipal":{"AWS":"gone"}}]"#;
+        let context = NormalContext::new(Partition::Aws);
+        let expected = PolicyDocument::parse(&document(expected)).unwrap();
+        assert_eq!(normal_document(&left, &context), normal_document(&expected, &context));
+        assert_eq!(PolicyDocument::parse(&left.to_json()), Ok(left));
     }
 
     #[test]

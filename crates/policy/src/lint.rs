@@ -3,13 +3,15 @@
 //! KMS refuses a document as a whole, often without saying what in it is wrong (D§1.5), and accepts others that do
 //! nothing or lock everybody out. Each check is one function; [`CHECKS`] is all of them.
 
+mod conditions;
+mod effect;
 mod lockout;
 mod orphan;
+mod principals;
+mod whole;
 
-use crate::actions::{is_cross_account, is_known};
-use crate::arn::{EntityArn, KeyArn, is_account_id, principal_parts};
-use crate::document::{Effect, PolicyDocument, Statement, StatementName};
-use crate::sid::is_key_policy_character;
+use crate::arn::{EntityArn, KeyArn};
+use crate::document::{PolicyDocument, StatementName};
 
 pub use lockout::locks_out;
 pub use orphan::{Orphan, is_unique_id, orphans};
@@ -85,12 +87,53 @@ pub enum Lint {
         /// The first foreign principal.
         principal: String,
     },
+    /// KMS answers `OverlyPermissiveCondition` (D§1.5).
+    #[error("{statement} puts ForAllValues on {key}, which KMS refuses: a request without the key would pass")]
+    OverlyPermissiveCondition {
+        /// The statement.
+        statement: StatementName,
+        /// The condition key.
+        key: String,
+    },
+    /// The condition never holds for this key (D§2.4).
+    #[error(
+        "{statement} expects kms:ViaService {value}, which no service of the key's region has: SERVICE.{region}.amazonaws.com"
+    )]
+    ViaServiceEndpoint {
+        /// The statement.
+        statement: StatementName,
+        /// The value.
+        value: String,
+        /// The key's Region.
+        region: String,
+    },
+    /// The action is never allowed by this statement (D§2.4).
+    #[error("{statement} allows {action} under a condition on the encryption context, which that action never has")]
+    EncryptionContextWithout {
+        /// The statement.
+        statement: StatementName,
+        /// The action as spelled.
+        action: String,
+    },
 }
 
 impl Lint {
     /// Whether the document must not be written: KMS would refuse it, or the owner would lose its key.
     pub fn blocks(&self) -> bool {
-        !matches!(self, Self::NoEffect { .. } | Self::Everyone { .. } | Self::IneffectiveCrossAccountAction { .. })
+        match self {
+            Self::TooLarge { .. }
+            | Self::Character { .. }
+            | Self::OrphanedPrincipal(_)
+            | Self::PartitionMismatch { .. }
+            | Self::InvalidPrincipal { .. }
+            | Self::LocksOwnerOut { .. }
+            | Self::OverlyPermissiveCondition { .. } => true,
+            Self::NoEffect { .. }
+            | Self::Everyone { .. }
+            | Self::IneffectiveCrossAccountAction { .. }
+            | Self::ViaServiceEndpoint { .. }
+            | Self::EncryptionContextWithout { .. } => false,
+        }
     }
 
     /// The stable name of the check, such as `TooLarge`.
@@ -108,7 +151,10 @@ impl Lint {
             | Self::InvalidPrincipal { statement, .. }
             | Self::NoEffect { statement, .. }
             | Self::Everyone { statement }
-            | Self::IneffectiveCrossAccountAction { statement, .. } => statement.sid(),
+            | Self::IneffectiveCrossAccountAction { statement, .. }
+            | Self::OverlyPermissiveCondition { statement, .. }
+            | Self::ViaServiceEndpoint { statement, .. }
+            | Self::EncryptionContextWithout { statement, .. } => statement.sid(),
         }
     }
 }
@@ -123,104 +169,24 @@ struct Subject<'a> {
 type Check = fn(&Subject<'_>) -> Vec<Lint>;
 
 /// All checks, those that block first.
-const CHECKS: [Check; 8] =
-    [too_large, characters, orphaned, principals, locks_owner_out, no_effect, everyone, ineffective_across_accounts];
+const CHECKS: [Check; 11] = [
+    whole::too_large,
+    whole::characters,
+    whole::orphaned,
+    whole::locks_owner_out,
+    principals::invalid,
+    conditions::overly_permissive,
+    effect::no_effect,
+    principals::everyone,
+    principals::ineffective_across_accounts,
+    conditions::via_service,
+    conditions::encryption_context,
+];
 
 /// Runs every check over a document for a key. `writer` is the role that will call `PutKeyPolicy`, where it is known.
 pub fn preflight(document: &PolicyDocument, key: &KeyArn, writer: Option<&EntityArn>) -> Vec<Lint> {
     let subject = Subject { document, key, writer };
     CHECKS.iter().flat_map(|check| check(&subject)).collect()
-}
-
-fn too_large(subject: &Subject<'_>) -> Vec<Lint> {
-    let bytes = subject.document.size();
-    if bytes > MAX_KEY_POLICY_BYTES { vec![Lint::TooLarge { bytes }] } else { Vec::new() }
-}
-
-fn characters(subject: &Subject<'_>) -> Vec<Lint> {
-    let refused = |statement: &Statement| statement.to_json().chars().find(|&c| !is_key_policy_character(c));
-    let found = subject.document.named().filter_map(|(name, statement)| Some((name, refused(statement)?)));
-    found.map(|(statement, character)| Lint::Character { statement, character }).collect()
-}
-
-fn orphaned(subject: &Subject<'_>) -> Vec<Lint> {
-    orphans(subject.document).into_iter().map(Lint::OrphanedPrincipal).collect()
-}
-
-fn principals(subject: &Subject<'_>) -> Vec<Lint> {
-    let partition = subject.key.partition().to_string();
-    let judge = |statement: StatementName, principal: &str| {
-        let principal = principal.to_owned();
-        match principal_parts(&principal) {
-            _ if principal == "*" || is_account_id(&principal) || is_unique_id(&principal) => None,
-            Some((found, ..)) if found != partition => Some(Lint::PartitionMismatch { statement, principal }),
-            Some((_, account, resource)) if is_account_id(account) && is_principal_resource(resource) => None,
-            _ => Some(Lint::InvalidPrincipal { statement, principal }),
-        }
-    };
-    let named = subject.document.named();
-    named
-        .flat_map(|(name, statement)| {
-            statement.aws_principals().filter_map(move |principal| judge(name.clone(), principal)).collect::<Vec<_>>()
-        })
-        .collect()
-}
-
-/// The resources of IAM and STS that are principals of a key policy (D§1.2).
-fn is_principal_resource(resource: &str) -> bool {
-    let kind = resource.split_once('/').map_or(resource, |(kind, _)| kind);
-    matches!(kind, "root" | "role" | "user" | "assumed-role" | "federated-user") && !resource.contains(['*', '?'])
-}
-
-fn locks_owner_out(subject: &Subject<'_>) -> Vec<Lint> {
-    let owner = subject.key.account().to_string();
-    if locks_out(subject.document, subject.key, subject.writer) {
-        vec![Lint::LocksOwnerOut { owner }]
-    } else {
-        Vec::new()
-    }
-}
-
-fn no_effect(subject: &Subject<'_>) -> Vec<Lint> {
-    let absent = |statement: &Statement| match (statement.actions(), statement.resources()) {
-        (None, _) => Some("Action"),
-        (_, None) => Some("Resource"),
-        _ => None,
-    };
-    let found = subject.document.named().filter_map(|(name, statement)| Some((name, absent(statement)?)));
-    found.map(|(statement, element)| Lint::NoEffect { statement, element }).collect()
-}
-
-fn everyone(subject: &Subject<'_>) -> Vec<Lint> {
-    let is_open = |statement: &Statement| {
-        let everyone = statement.aws_principals().any(|principal| principal == "*");
-        let negated = statement.principals().is_some_and(|principals| principals.negated);
-        statement.effect() == Effect::Allow && everyone != negated && statement.conditions().is_empty()
-    };
-    let found = subject.document.named().filter(|(_, statement)| is_open(statement));
-    found.map(|(statement, _)| Lint::Everyone { statement }).collect()
-}
-
-fn ineffective_across_accounts(subject: &Subject<'_>) -> Vec<Lint> {
-    let owner = subject.key.account().as_str();
-    let is_foreign = |principal: &&str| match principal_parts(principal) {
-        Some((_, account, _)) => account != owner,
-        None => is_account_id(principal) && *principal != owner,
-    };
-    let mut found = Vec::new();
-    for (name, statement) in subject.document.named().filter(|(_, statement)| statement.effect() == Effect::Allow) {
-        let Some(principals) = statement.principals().filter(|principals| !principals.negated) else { continue };
-        let Some(principal) = principals.aws().find(is_foreign) else { continue };
-        let actions =
-            statement.actions().filter(|actions| !actions.negated).map_or(&[][..], |actions| &actions.patterns);
-        let inert = actions.iter().filter(|action| is_known(action) && !is_cross_account(action));
-        found.extend(inert.map(|action| Lint::IneffectiveCrossAccountAction {
-            statement: name.clone(),
-            action: action.clone(),
-            principal: principal.to_owned(),
-        }));
-    }
-    found
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Documents for tests: literal ones, and generated ones with a second spelling of the same content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -112,7 +112,35 @@ impl Spelling {
     }
 }
 
+/// What must be equal for two statements to be equal.
+type Essence<'a> = (
+    Option<&'a str>,
+    bool,
+    Option<BTreeSet<&'static str>>,
+    BTreeSet<&'static str>,
+    Option<(&'static str, &'static str, BTreeSet<&'static str>)>,
+);
+
 impl Meaning {
+    pub(crate) fn essence(&self) -> Essence<'_> {
+        let set = |values: &[&'static str]| values.iter().copied().collect::<BTreeSet<_>>();
+        let condition = self.condition.as_ref().map(|(operator, key, values)| (*operator, *key, set(values)));
+        (self.sid.as_deref(), self.deny, self.principals.as_deref().map(set), set(&self.actions), condition)
+    }
+
+    /// The same with one element of another statement.
+    pub(crate) fn with_element_of(&self, other: &Self, element: usize) -> Self {
+        let mut mixed = self.clone();
+        match element {
+            0 => mixed.sid.clone_from(&other.sid),
+            1 => mixed.deny = other.deny,
+            2 => mixed.principals.clone_from(&other.principals),
+            3 => mixed.actions.clone_from(&other.actions),
+            _ => mixed.condition.clone_from(&other.condition),
+        }
+        mixed
+    }
+
     pub(crate) fn spell(&self, spelling: &mut Spelling) -> String {
         let effect = if self.deny { "Deny" } else { "Allow" };
         let mut elements =

@@ -2,6 +2,7 @@
 
 use super::question::Question;
 use crate::actions::action_matches;
+use crate::arn::KeyArn;
 use crate::document::{Selection, Statement};
 use crate::glob::arn_match;
 
@@ -10,13 +11,15 @@ pub(super) fn covers_action(statement: &Statement, question: &Question<'_>) -> b
     statement.actions().is_some_and(|actions| selects(actions, |pattern| action_matches(pattern, question.action)))
 }
 
-/// A statement without `Resource` is accepted by KMS and has no effect (D§1.1). Only `*` and key ARNs select keys: an
-/// alias or a bare key id as a resource selects none (D§1.3).
+/// A statement without `Resource` is accepted by KMS and has no effect (D§1.1).
 pub(super) fn covers_key(statement: &Statement, question: &Question<'_>) -> bool {
-    let key = question.key.to_string();
-    statement.resources().is_some_and(|resources| {
-        selects(resources, |pattern| pattern == "*" || (pattern.starts_with("arn:") && arn_match(pattern, &key)))
-    })
+    statement.resources().is_some_and(|resources| selects_key(resources, question.key))
+}
+
+/// Only `*` and key ARNs select keys: an alias or a bare key id as a resource selects none (D§1.3).
+pub(crate) fn selects_key(resources: &Selection, key: &KeyArn) -> bool {
+    let key = key.to_string();
+    selects(resources, |pattern| pattern == "*" || (pattern.starts_with("arn:") && arn_match(pattern, &key)))
 }
 
 fn selects(selection: &Selection, matches: impl Fn(&str) -> bool) -> bool {

@@ -12,6 +12,11 @@ fn allow(principal: &str, action: &str) -> String {
     format!(r#"{{"Sid":"s","Effect":"Allow","Principal":{principal},"Action":"{action}","Resource":"*"}}"#)
 }
 
+fn under(condition: &str, action: &str) -> String {
+    let statement = allow(r#"{"AWS":"444455556666"}"#, action);
+    statement.replace(r#","Resource""#, &format!(r#","Condition":{{{condition}}},"Resource""#))
+}
+
 #[test]
 fn each_mistake_is_found_and_named() {
     let foreign = r#"{"AWS":["arn:aws-cn:iam::111122223333:role/Own","arn:aws-cn:iam::444455556666:role/R"]}"#;
@@ -26,6 +31,14 @@ fn each_mistake_is_found_and_named() {
         allow(r#""*""#, "kms:Decrypt"),
         allow(foreign, "kms:EnableKey"),
         allow(r#"{"AWS":"444455556666"}"#, "kms:Put*"),
+        allow(foreign, "kms:Decrypt").replace(r#""Resource":"*""#, r#""Resource":"alias/x""#),
+        under(r#""ForAllValues:StringEquals":{"kms:EncryptionContext:App":"x"}"#, "kms:Decrypt"),
+        under(r#""StringEquals":{"kms:ViaService":"s3.cn-north-1.amazonaws.com.cn"}"#, "kms:Decrypt"),
+        under(
+            r#""StringEquals":{"kms:ViaService":["s3.cn-north-1.amazonaws.com","s3.us-east-1.amazonaws.com"]}"#,
+            "kms:Decrypt",
+        ),
+        under(r#""StringEquals":{"kms:EncryptionContext:App":"x"}"#, "kms:DescribeKey"),
     ];
     let found: Vec<String> = cases
         .iter()
@@ -47,6 +60,11 @@ fn each_mistake_is_found_and_named() {
     Everyone warns: statement "s" allows everyone ("*") without a condition
     IneffectiveCrossAccountAction warns: statement "s" allows kms:EnableKey to arn:aws-cn:iam::444455556666:role/R, but the action has no effect across accounts
     IneffectiveCrossAccountAction warns: statement "s" allows kms:Put* to 444455556666, but the action has no effect across accounts
+    NoEffect warns: statement "s" has no Resource that selects this key and so no effect
+    OverlyPermissiveCondition blocks: statement "s" puts ForAllValues on kms:EncryptionContext:App, which KMS refuses: a request without the key would pass
+    ViaServiceEndpoint warns: statement "s" expects kms:ViaService s3.cn-north-1.amazonaws.com.cn, which no service of the key's region has: SERVICE.cn-north-1.amazonaws.com
+    ViaServiceEndpoint warns: statement "s" expects kms:ViaService s3.us-east-1.amazonaws.com, which no service of the key's region has: SERVICE.cn-north-1.amazonaws.com
+    EncryptionContextWithout warns: statement "s" allows kms:DescribeKey under a condition on the encryption context, which that action never has
     "#);
 }
 
@@ -63,6 +81,11 @@ fn what_is_right_is_not_reported() {
             .replace(r#","Resource""#, r#","Condition":{"StringEquals":{"kms:CallerAccount":"1"}},"Resource""#),
         allow(r#""*""#, "kms:ScheduleKeyDeletion").replace("Allow", "Deny"),
         allow(r#"{"AWS":"111122223333"}"#, "kms:EnableKey"),
+        under(r#""StringEquals":{"kms:ViaService":"secretsmanager.cn-north-1.amazonaws.com"}"#, "kms:*"),
+        under(r#""StringLike":{"kms:ViaService":["s3.*.amazonaws.com","*"]}"#, "kms:Decrypt"),
+        under(r#""StringEquals":{"kms:EncryptionContext:App":"x"}"#, "kms:GenerateDataKey*"),
+        under(r#""StringEqualsIfExists":{"kms:EncryptionContext:App":"x"}"#, "kms:DescribeKey"),
+        under(r#""ForAllValues:StringEquals":{"kms:EncryptionContextKeys":"App"}"#, "kms:Decrypt"),
     ] {
         assert_eq!(lints(&statement), [], "{statement}");
     }

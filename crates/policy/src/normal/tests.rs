@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{document, rewritten_pairs, statement};
+use crate::testing::{self, Spelling, document, meanings, rewritten_pairs, statement};
 
 fn context() -> NormalContext {
     let role = "arn:aws-cn:iam::444455556666:role/ExampleRole".to_owned();
@@ -137,6 +137,23 @@ proptest! {
         let (before, after) = (PolicyDocument::parse(&before).unwrap(), PolicyDocument::parse(&after).unwrap());
         prop_assert_eq!(normal_document(&before, &context), normal_document(&after, &context));
         prop_assert_eq!(document_fingerprint(&before, &context), document_fingerprint(&after, &context));
+    }
+
+    #[test]
+    fn normal_forms_are_equal_only_where_meanings_are(one in meanings(), other in meanings(), element in 0..5_usize) {
+        let normal_of = |meaning: &testing::Meaning| {
+            normal(&statement(&meaning.spell(&mut Spelling::plain())), &testing::context())
+        };
+        for (left, right) in one.iter().zip(&other) {
+            let right = left.with_element_of(right, element);
+            prop_assert_eq!(normal_of(left) == normal_of(&right), left.essence() == right.essence());
+        }
+    }
+
+    #[test]
+    fn encoded_and_plain_documents_are_equal((before, _, _) in rewritten_pairs()) {
+        let encoded = percent_encoding::utf8_percent_encode(&before, percent_encoding::NON_ALPHANUMERIC).to_string();
+        prop_assert_eq!(PolicyDocument::parse_encoded(&encoded), PolicyDocument::parse(&before));
     }
 
     #[test]
