@@ -3,7 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sharedkey_policy::{Edit, NormalContext, Partition, PolicyDocument, Statement, StatementBuilder, foreign_lost, merge};
+use sharedkey_policy::{
+    Edit, NormalContext, Partition, PolicyDocument, Statement, StatementBuilder, foreign_lost, merge,
+};
 
 const OURS: &str = "SharedKey/prod/team/payments/analytics";
 
