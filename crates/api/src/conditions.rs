@@ -3,11 +3,24 @@
 mod reason;
 
 pub use reason::Reason;
+use strum::EnumMessage as _;
 
 /// Types of conditions. All but `Reconciling` and `Stalled` are good when they are `True`; those two are the abnormal
-/// conditions of kstatus, and are absent in normal times.
+/// conditions of kstatus, and are absent in normal times. The doc comment of each is its meaning for users, see
+/// [`ConditionType::doc`].
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, strum::Display, strum::AsRefStr, strum::EnumIter,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::AsRefStr,
+    strum::EnumIter,
+    strum::EnumMessage,
 )]
 pub enum ConditionType {
     /// The object does what its spec asks.
@@ -26,4 +39,11 @@ pub enum ConditionType {
     AccessVerified,
     /// Nothing in AWS differs from the spec.
     InSync,
+}
+
+impl ConditionType {
+    /// What the condition says where it is True, in a sentence for users.
+    pub fn doc(&self) -> &'static str {
+        self.get_documentation().unwrap_or_default()
+    }
 }

@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::EnumMessage as _;
 
 use crate::limits;
 
@@ -35,7 +36,7 @@ pub enum DriftLayer {
     Delegation,
 }
 
-/// What differs: a closed list.
+/// What differs: a closed list. The doc comment of each is its meaning for users, see [`DriftKind::doc`].
 #[derive(
     Clone,
     Copy,
@@ -51,6 +52,7 @@ pub enum DriftLayer {
     strum::Display,
     strum::AsRefStr,
     strum::EnumIter,
+    strum::EnumMessage,
 )]
 pub enum DriftKind {
     /// The key does not exist.
@@ -71,9 +73,10 @@ pub enum DriftKind {
     StatementDuplicated,
     /// A principal that the key policy has to name does not exist.
     PrincipalMissing,
-    /// A principal was deleted and created again; the key policy trusts the old one (D§1.4).
+    /// A principal was deleted and created again; the key policy trusts the old one.
     PrincipalRecreated,
-    /// A statement names a principal that was deleted, by its unique id (D§1.4).
+    // KMS puts the id in place of the ARN (D§1.4).
+    /// A statement names a principal that was deleted, by its unique id.
     OrphanedPrincipal,
     /// The key policy cannot be understood.
     PolicyUnreadable,
@@ -94,6 +97,11 @@ pub enum DriftKind {
 }
 
 impl DriftKind {
+    /// What the kind means, in a sentence for users.
+    pub fn doc(&self) -> &'static str {
+        self.get_documentation().unwrap_or_default()
+    }
+
     /// The layer that the kind belongs to.
     pub fn layer(self) -> DriftLayer {
         match self {
@@ -179,4 +187,40 @@ pub struct LastCorrection {
     #[schemars(length(max = limits::CORRECTIONS))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub items: Vec<Drift>,
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::IntoEnumIterator as _;
+
+    use super::*;
+
+    #[test]
+    fn kinds_are_listed_by_layer() {
+        let layers: Vec<DriftLayer> = DriftKind::iter().map(DriftKind::layer).collect();
+        assert!(layers.is_sorted(), "{layers:?}");
+        assert!(DriftLayer::iter().all(|layer| layers.contains(&layer)));
+    }
+
+    #[test]
+    fn no_key_is_changed_to_heal_something() {
+        assert!(!DriftKind::iter().any(|kind| kind.layer() == DriftLayer::Key && kind.healed()));
+    }
+
+    #[test]
+    fn every_kind_is_documented_in_one_sentence() {
+        for kind in DriftKind::iter() {
+            assert!(kind.doc().ends_with('.') && !kind.doc().contains('\n'), "{kind}: {:?}", kind.doc());
+        }
+    }
+
+    #[test]
+    fn names_are_the_same_in_json_and_in_text() {
+        for kind in DriftKind::iter() {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.to_string());
+        }
+        for layer in DriftLayer::iter() {
+            assert_eq!(serde_json::to_value(layer).unwrap(), layer.to_string());
+        }
+    }
 }

@@ -18,6 +18,7 @@ pub mod conditions;
 mod crds;
 mod drift;
 pub mod limits;
+mod manual;
 mod mode;
 mod reference;
 mod schema;
@@ -30,6 +31,7 @@ pub use account::{
 pub use conditions::{ConditionType, Reason};
 pub use crds::{CrdFile, crd_files, crds};
 pub use drift::{Drift, DriftKind, DriftLayer, LastCorrection};
+pub use manual::reference;
 pub use mode::Mode;
 pub use reference::AccountRef;
 pub use shared_key::{

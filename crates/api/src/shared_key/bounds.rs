@@ -55,6 +55,8 @@ mod tests {
         jiff::Timestamp,
     };
 
+    use serde_json::Value;
+
     use super::*;
     use crate::{Basis, DriftKind, DriftLayer, HalfState, LastCorrection, VerdictValue};
 
@@ -123,6 +125,36 @@ mod tests {
         let bytes = serde_json::to_vec(&huge().bounded()).unwrap().len();
         assert!(bytes <= limits::STATUS_BYTES, "{bytes} bytes");
         assert!(bytes > limits::STATUS_BYTES / 2, "{bytes} bytes: the case is not the largest any longer");
+    }
+
+    /// Whether a value keeps the bounds of its schema, everywhere in it.
+    fn assert_within(path: &str, schema: &Value, value: &Value) {
+        let bound = |name: &str| schema[name].as_u64().map_or(usize::MAX, |max| max.try_into().unwrap());
+        match value {
+            Value::String(text) => assert!(text.chars().count() <= bound("maxLength"), "{path} is too long"),
+            Value::Array(items) => {
+                assert!(items.len() <= bound("maxItems"), "{path} has too many items");
+                for item in items {
+                    assert_within(&format!("{path}[]"), &schema["items"], item);
+                }
+            }
+            Value::Object(fields) => {
+                for (name, field) in fields {
+                    let property = &schema["properties"][name];
+                    assert!(property.is_object(), "{path}.{name} is not in the schema");
+                    assert_within(&format!("{path}.{name}"), property, field);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn a_bounded_status_is_one_that_the_api_server_takes() {
+        let crds = crate::crds().unwrap();
+        let crd = crds.iter().find(|crd| crd["spec"]["names"]["kind"] == "SharedKey").unwrap();
+        let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"];
+        assert_within("status", schema, &serde_json::to_value(huge().bounded()).unwrap());
     }
 
     #[test]

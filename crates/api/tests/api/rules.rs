@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tables::{Case, EnforcedBy, Table};
 use kube::core::cel::Validator;
 use serde_json::Value;
-use sharedkey_api::{AwsAccount, SharedKey, crd_files, crds};
+use sharedkey_api::{AwsAccount, SharedKey, crd_files, crds, reference};
 
 /// The schema of each kind.
 #[expect(clippy::unwrap_used, reason = "no test here means anything without the CRDs")]
@@ -99,10 +99,11 @@ fn every_rule_has_an_accepted_and_a_refused_case() {
 
 #[test]
 fn the_types_read_and_write_every_accepted_manifest() {
+    let schemas = schemas();
     for table in Table::all() {
         for case in table.rules.iter().flat_map(|rule| &rule.accept) {
             let mut object = table.request(case).new;
-            object = kube::core::cel::apply_defaults(&schemas()[&table.kind], &object);
+            object = kube::core::cel::apply_defaults(&schemas[&table.kind], &object);
             let written = match table.kind.as_str() {
                 "AwsAccount" => serde_json::to_value(serde_json::from_value::<AwsAccount>(object.clone()).unwrap()),
                 "SharedKey" => serde_json::to_value(serde_json::from_value::<SharedKey>(object.clone()).unwrap()),
@@ -177,4 +178,14 @@ fn the_folder_crds_is_what_the_types_say() {
         let committed = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(committed == file.yaml, "{} is out of date: run `make crds`", file.name);
     }
+}
+
+#[test]
+fn the_reference_is_what_the_types_say() {
+    let path = format!("{}/../../docs/reference/api.md", env!("CARGO_MANIFEST_DIR"));
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == reference().unwrap(),
+        "{path} is out of date: run `cargo run -p sharedkey-api --bin apidoc -- {path}`"
+    );
 }
