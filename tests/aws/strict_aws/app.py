@@ -78,7 +78,7 @@ class App:
     def _record(self, call: Call, result: str, status: int) -> None:
         caller = call.principal
         self._journal.record(
-            account=caller.account if caller else "",
+            account=call.charged_account,
             partition=call.partition,
             principal=caller.arn if caller else "",
             service=call.service,

@@ -57,6 +57,14 @@ class Call:
         return partition_of_region(self.region)
 
     @property
+    def charged_account(self) -> str:
+        """Whose quota and counters the call goes to: the caller's, for a call without one that of the role it wants."""
+        if self.principal is not None:
+            return self.principal.account
+        parts = str(self.params.get("RoleArn", "")).split(":")
+        return parts[4] if len(parts) > 5 else ""
+
+    @property
     def caller(self) -> "Principal":
         if self.principal is None:
             raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)

@@ -19,7 +19,7 @@ class Fault:
     # Which calls: absent means every one.
     service: str | None = None
     operation: str | None = None
-    account: str | None = None  # the caller's
+    account: str | None = None  # the caller's; without one, that of the role asked for
     principal: str | None = None  # the caller's ARN, `*` allowed
     resource: str | None = None  # what the request names (key, role ARN, role name), `*` allowed
     # What happens. `hang_ms` comes first and may stand alone: the call is then answered late.
@@ -52,7 +52,7 @@ class Fault:
         return (
             self.service in (None, call.service)
             and self.operation in (None, call.operation)
-            and (self.account is None or (caller is not None and caller.account == self.account))
+            and self.account in (None, call.charged_account)
             and (self.principal is None or (caller is not None and fnmatchcase(caller.arn, self.principal)))
             and (self.resource is None or fnmatchcase(call.resource, self.resource))
         )

@@ -51,14 +51,14 @@ class Throttling:
             self._buckets.clear()
 
     def admit(self, call: Call) -> None:
-        caller = call.principal
-        if caller is None or not self._enabled.get(caller.account, self._enabled[None]):
+        account = call.charged_account
+        if not self._enabled.get(account, self._enabled[None]):
             return
         quota, rate = self._quota(call)
         # IAM is one control plane for its partition, the others are regional.
         place = call.partition if call.service == "iam" else call.region
         with self._lock:
-            if not self._take((caller.account, place, quota), rate):
+            if not self._take((account, place, quota), rate):
                 raise _throttled(call)
 
     def _quota(self, call: Call) -> tuple[str, float]:

@@ -68,6 +68,12 @@ def test_the_encryption_context_decides_and_fails_describe_key(aws: Aws) -> None
         ("ForAllValues:StringEquals", {"a": "1", "b": "2"}, True),
         ("ForAllValues:StringEquals", {"a": "1", "c": "2"}, False),
         ("ForAllValues:StringEquals", {}, True),
+        ("ForAnyValue:StringNotEquals", {"a": "1", "c": "2"}, True),
+        ("ForAnyValue:StringNotEquals", {"a": "1", "b": "2"}, False),
+        ("ForAllValues:StringNotEquals", {"c": "1", "d": "2"}, True),
+        ("ForAllValues:StringNotEquals", {"a": "1", "c": "2"}, False),
+        ("StringNotEquals", {"a": "1", "c": "2"}, False),
+        ("StringNotEquals", {"c": "1", "d": "2"}, True),
     ],
 )
 def test_set_operators_on_the_keys_of_the_encryption_context(

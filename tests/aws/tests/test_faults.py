@@ -186,7 +186,13 @@ class TestJournal:
         later = aws.admin("GET", "log", account=account.id, since=log[1]["seq"])
         assert [entry["operation"] for entry in later] == ["GetKeyPolicy"]
 
-    def test_a_refused_identity_is_recorded_without_an_account(self, aws: Aws) -> None:
+    def test_an_unsigned_call_counts_for_the_account_of_the_role_it_wants(self, aws: Aws) -> None:
         account = aws.account()
-        account.as_role("reader")
-        assert aws.count(account=account.id, operation="AssumeRole", result="OK") == 1
+        unsigned = aws.client("sts", account.region, None)
+        arn = f"arn:aws:iam::{account.id}:role/none"
+        with refused("AccessDenied"):
+            unsigned.assume_role_with_web_identity(RoleArn=arn, RoleSessionName="op", WebIdentityToken="x.y.z")
+        assert aws.count(account=account.id, operation="AssumeRoleWithWebIdentity", result="AccessDenied") == 1
+        fault(aws, account, operation="AssumeRoleWithWebIdentity", error="IDPCommunicationError")
+        with refused("IDPCommunicationError"):
+            unsigned.assume_role_with_web_identity(RoleArn=arn, RoleSessionName="op", WebIdentityToken="x.y.z")

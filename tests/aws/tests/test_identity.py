@@ -68,6 +68,13 @@ def test_an_inactive_or_deleted_access_key_is_refused(aws: Aws) -> None:
     unknown_to_both_protocols(user)
 
 
+def test_a_renamed_user_keeps_its_access_key(aws: Aws) -> None:
+    account = aws.account()
+    user = account.user("before")
+    account.iam.update_user(UserName="before", NewUserName="after")
+    assert whoami(user) == f"arn:aws:iam::{account.id}:user/after"
+
+
 def _credentials_of(account: Account, kind: str) -> Credentials:
     return {
         "root": lambda: account.credentials,

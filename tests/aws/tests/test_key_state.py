@@ -40,6 +40,9 @@ def test_the_api_leads_through_the_states(aws: Aws) -> None:
     owner.kms.enable_key(KeyId=key)
     with refused("KMSInvalidStateException", "is not pending deletion"):
         owner.kms.cancel_key_deletion(KeyId=key)
+    for days in (6, 31):
+        with refused("ValidationException"):
+            owner.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=days)
     assert owner.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)["KeyId"] == key
     assert state() == "PendingDeletion"
     with refused("KMSInvalidStateException", "is pending deletion"):

@@ -50,5 +50,4 @@ def _authorize(world: World, call: Call) -> None:
     context = global_context(world, call).extended(resources.condition_keys(call, caller))
     side = identity_side.evaluate(caller, action, call.resource, context)
     if not side.allows:
-        resource = call.resource if call.resource != "*" else "*"
-        raise AwsError("AccessDenied", words.by_identity(caller, action, resource, side), 403)
+        raise AwsError("AccessDenied", words.by_identity(caller, action, call.resource, side), 403)

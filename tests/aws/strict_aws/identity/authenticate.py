@@ -65,7 +65,8 @@ def _user(world: World, call: Call, signature: Signature) -> tuple[str, Principa
         backend = entities.backend(call.partition, account.id)
         key = backend.access_keys.get(signature.access_key)
         if key is not None and key.status == "Active":
-            user = backend.users[key.user_name]
+            # moto's key keeps the name that its user had before a rename.
+            user = next(user for user in backend.users.values() if key in user.access_keys)
             principal = Principal(call.partition, account.id, "user", user.arn, user.arn, user.id)
             return key.secret_access_key, principal
     return None

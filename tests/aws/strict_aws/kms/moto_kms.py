@@ -73,6 +73,13 @@ class StrictKms(BoundToCall, KmsResponse):
         policy = self.world.lag.policy_to_read(self.key, current)
         return json.dumps({"Policy": policy.render(), "PolicyName": "default"})
 
+    def schedule_key_deletion(self) -> str:
+        days = self._get_param("PendingWindowInDays", 30)
+        if not 7 <= days <= 30:
+            # moto would silently do nothing (D§1.6: 7 to 30 days).
+            raise AwsError("ValidationException", "PendingWindowInDays must be between 7 and 30 (inclusive).")
+        return super().schedule_key_deletion()
+
     def re_encrypt(self) -> str:
         """The two keys may be of two accounts; moto looks for both in one."""
         source, destination = self.call.extra["source"], self.key
