@@ -1,1 +1,14 @@
-//! Stub.
+//! Stages for stories: an operator that serves two partitions at once, and for each test a namespace and AWS accounts of its own.
+//!
+//! The operator is the real binary, with the rights that `deploy/` ships. In AWS it has the policies that the docs name
+//! (`docs/iam/`) and no other: what they lack, the tests lack.
+
+mod document;
+mod logins;
+mod operator;
+mod stage;
+
+pub use document::{foreign, has_sid, key_document, own_sid, statement};
+pub use logins::Login;
+pub use operator::{INTERVAL, OWNER_ID, Service, operator};
+pub use stage::{Side, Stage, allowed, denied, is, merge, spec};

@@ -1,0 +1,73 @@
+//! How the operator enters the accounts of a test, with the least that the docs name.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use sharedkey_harness::{aws::Account, cluster::ServiceAccountRef, controlplane::ISSUER, repo_root};
+
+/// The role of the operator in every account.
+pub(crate) const ROLE: &str = "sharedkey-operator";
+/// What the operator proves to a role of `aws`.
+pub(crate) const EXTERNAL_ID: &str = "external-id-of-the-tests";
+const AUDIENCE: &str = "sts.amazonaws.com";
+
+/// The way into an account.
+#[derive(Clone, Debug)]
+pub enum Login<'a> {
+    /// From the operator's own user, with an external id: within one partition.
+    AssumeRole {
+        /// The operator's user.
+        from: &'a str,
+    },
+    /// By a token of the operator's ServiceAccount: into any partition.
+    WebIdentity {
+        /// The operator's ServiceAccount.
+        operator: &'a ServiceAccountRef,
+    },
+}
+
+impl Login<'_> {
+    /// Creates the operator's role with a policy of `docs/iam/`, and returns the `credentials` of an `AwsAccount`.
+    pub async fn open(&self, account: &Account, policies: &[&str]) -> Result<Value> {
+        if let Self::WebIdentity { .. } = self {
+            let iam = account.root().iam();
+            let provider = iam.create_open_id_connect_provider().url(ISSUER).client_id_list(AUDIENCE);
+            provider.thumbprint_list("0".repeat(40)).send().await?;
+        }
+        let role = account.create_role_trusting("/", ROLE, &self.trust(account)).await?;
+        for policy in policies {
+            account.put_role_policy(ROLE, policy, &documented(policy, account)?).await?;
+        }
+        Ok(match self {
+            Self::AssumeRole { .. } => json!({"assumeRole": {
+                "roleArn": role, "externalIdSecretRef": {"name": "external-id", "key": "value"},
+            }}),
+            Self::WebIdentity { .. } => json!({"webIdentity": {"roleArn": role, "audience": AUDIENCE}}),
+        })
+    }
+
+    fn trust(&self, account: &Account) -> Value {
+        let statement = match self {
+            Self::AssumeRole { from } => json!({
+                "Effect": "Allow", "Principal": {"AWS": from}, "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}},
+            }),
+            Self::WebIdentity { operator } => {
+                let issuer = ISSUER.trim_start_matches("https://");
+                let subject = format!("system:serviceaccount:{}:{}", operator.namespace, operator.name);
+                json!({
+                    "Effect": "Allow", "Principal": {"Federated": account.arn(&format!("oidc-provider/{issuer}"))},
+                    "Action": "sts:AssumeRoleWithWebIdentity",
+                    "Condition": {"StringEquals": {format!("{issuer}:sub"): subject, format!("{issuer}:aud"): AUDIENCE}},
+                })
+            }
+        };
+        json!({"Version": "2012-10-17", "Statement": [statement]})
+    }
+}
+
+/// A policy of `docs/iam/`, for an account.
+fn documented(name: &str, account: &Account) -> Result<Value> {
+    let path = repo_root().join(format!("docs/iam/{name}.json"));
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(serde_json::from_str(&text.replace("PARTITION", account.partition()).replace("ACCOUNT", account.id()))?)
+}

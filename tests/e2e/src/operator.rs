@@ -1,0 +1,91 @@
+//! The operator that all tests of a binary share: one process, both partitions.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use k8s_openapi::api::core::v1::Secret;
+
+use kube::{
+    Api,
+    api::{ObjectMeta, PostParams},
+};
+use serde_json::json;
+use sharedkey_harness::{Operator, OperatorOptions, World, cluster::kubeconfig_for};
+use tokio::sync::OnceCell;
+
+use crate::logins::EXTERNAL_ID;
+
+/// The owner id of the shared operator.
+pub const OWNER_ID: &str = "e2e";
+/// How often the shared operator sweeps every object: the hidden override of the objects' own interval.
+pub const INTERVAL: Duration = Duration::from_secs(2);
+
+/// The shared operator, and the user that it is in AWS.
+#[derive(Debug)]
+pub struct Service {
+    /// The world that it works in.
+    pub world: &'static World,
+    /// The process.
+    pub operator: Operator,
+    /// The ARN of its own user in partition `aws`.
+    pub user: String,
+}
+
+/// Starts it on first use.
+pub async fn operator() -> Result<&'static Service> {
+    static SHARED: OnceCell<Result<Service>> = OnceCell::const_new();
+    SHARED
+        .get_or_init(|| Service::start(INTERVAL, &[]))
+        .await
+        .as_ref()
+        .map_err(|error| anyhow!("the operator could not be started: {error:#}"))
+}
+
+impl Service {
+    /// Starts an operator that sweeps every object each `interval`, with more arguments.
+    pub async fn start(interval: Duration, args: &[&str]) -> Result<Self> {
+        let world = World::shared().await?;
+        let home = world.aws.account("aws").await?;
+        let user = home.create_user("/", "sharedkey-operator").await?;
+        let assume = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"},
+        ]});
+        home.put_user_policy("sharedkey-operator", "assume-roles", &assume).await?;
+        let identity = home.as_user("sharedkey-operator").await?;
+        external_id(world).await?;
+        let kubeconfig = kubeconfig_for(&world.control_plane, &world.operator_account).await?;
+        let interval = interval.as_millis().to_string();
+        let options = OperatorOptions::new(kubeconfig)
+            .args(["--owner-id", OWNER_ID, "--operator-namespace", &world.operator_account.namespace])
+            .args(["--allow-endpoint-overrides", "--allow-insecure-endpoints", "--interval-override-ms", &interval])
+            // The strict AWS does not throttle unless asked to, and tests do not wait for quotas that nobody has.
+            .args([
+                "--iam-reads-per-second",
+                "1000",
+                "--iam-writes-per-second",
+                "1000",
+                "--log",
+                "info,sharedkey=debug",
+            ])
+            .args(args.iter().copied())
+            .env("AWS_ACCESS_KEY_ID", &identity.credentials().access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &identity.credentials().secret_access_key)
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        Ok(Self { world, operator: Operator::start(&options).await?, user })
+    }
+}
+
+/// The Secret with the external id, in the operator's namespace.
+async fn external_id(world: &World) -> Result<()> {
+    let client = world.control_plane.client().await?;
+    let secret = Secret {
+        metadata: ObjectMeta { name: Some("external-id".to_owned()), ..ObjectMeta::default() },
+        string_data: Some([("value".to_owned(), EXTERNAL_ID.to_owned())].into()),
+        ..Secret::default()
+    };
+    let api: Api<Secret> = Api::namespaced(client, &world.operator_account.namespace);
+    match api.create(&PostParams::default(), &secret).await {
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+        other => Ok(other.map(drop)?),
+    }
+}

@@ -1,0 +1,3 @@
+//! Stories from end to end: a real API server, a strict AWS, the real operator.
+
+mod sharing;
