@@ -17,6 +17,6 @@ test: ## Run every lint and every test
 lint: ## Run the lints alone
 	@tests/lint.sh
 
-crds: ## Generate crds/ from the types
-	@echo '==> generating crds/'
-	@cargo run --quiet --package sharedkey-api --bin crdgen -- crds
+crds: ## Generate crds/ and docs/reference/api.md from the types
+	@echo '==> generating crds/ and docs/reference/api.md'
+	@tests/generate.sh crds docs/reference/api.md

@@ -4,14 +4,15 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/steps.sh
 
-generated_crds() {
+generated() {
   local fresh
   fresh=$(mktemp -d)
   # shellcheck disable=SC2064 # the folder of now
   trap "rm -rf '$fresh'" RETURN
-  cargo run --quiet --package sharedkey-api --bin crdgen -- "$fresh" &&
-    diff --recursive --unified crds "$fresh" ||
-    { echo "crds/ is not what the types say: run make crds and commit the result" >&2; return 1; }
+  tests/generate.sh "$fresh/crds" "$fresh/api.md" &&
+    diff --recursive --unified crds "$fresh/crds" &&
+    diff --unified docs/reference/api.md "$fresh/api.md" ||
+    { echo "generated files are not what the types say: run make crds and commit the result" >&2; return 1; }
 }
 
 ruff() {
@@ -28,7 +29,7 @@ lint_steps() {
   step "Rust: lints" cargo clippy --workspace --all-targets --locked -- --deny warnings
   # The docs of CRD fields are what `kubectl explain` shows, where a URL stands bare.
   step "Rust: documentation" env RUSTDOCFLAGS="--deny warnings --allow rustdoc::bare_urls" cargo doc --quiet --workspace --no-deps --locked
-  step "CRDs are what the types say" generated_crds
+  step "CRDs and API reference are what the types say" generated
 }
 
 # Sourced by test.sh, which has more steps.
