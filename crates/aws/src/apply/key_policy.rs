@@ -84,12 +84,11 @@ impl Write<'_> {
         if !failure.message.contains(INVALID_PRINCIPALS) {
             return failure;
         }
-        if write::all_exist(self.edit, self.unique_ids) {
+        let known = |principal: &String| self.unique_ids.values().any(|exists| exists == principal);
+        let (exist, suspects): (Vec<_>, Vec<_>) = write::principals(self.edit).into_iter().partition(known);
+        if !exist.is_empty() && write::all_exist(self.edit, self.unique_ids) {
             return Failure { class: Class::Propagating, ..failure };
         }
-        let known = |principal: &String| self.unique_ids.values().any(|exists| exists == principal);
-        let mut suspects = write::principals(self.edit);
-        suspects.retain(|principal| !known(principal));
         let message = format!("{}; one of: {}", failure.message, suspects.join(", "));
         Failure { class: Class::UserActionNeeded, message, ..failure }
     }
