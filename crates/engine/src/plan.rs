@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sharedkey_api::{Mode, conditions::Reason};
-use sharedkey_policy::{Edit, EntityArn, KeyArn, PolicyArn, PolicyDocument, Region, Sid, document_fingerprint, fingerprint};
+use sharedkey_policy::{
+    Edit, EntityArn, KeyArn, PolicyArn, PolicyDocument, Region, Sid, document_fingerprint, fingerprint,
+};
 
 use crate::{
-    compare::{Cause, Comparison, Finding},
+    compare::{Cause, Comparison, Finding, WantedStatement},
     desired::{Account, Desired, DesiredConsumer},
     ledger::{Record, Resource, State, Target},
     names::OwnerId,
-    observed::Observed,
+    observed::{ManagedPolicy, Observed},
     write,
 };
 
@@ -21,6 +23,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What keeps the object from being shared. Then only what revokes is done.
     pub blockers: Vec<Blocker>,
+    /// What stands in AWS as it has to and the ledger does not know so: written before a crash, by an operator whose ledger is lost, or
+    /// under an older ledger. It is recorded, and nothing is written.
+    pub adopts: Vec<Target>,
 }
 
 /// One write, and what the ledger has to know about it.
@@ -146,23 +151,20 @@ pub struct Blocker {
 /// spec is still taken away.
 pub fn plan(desired: &Desired, observed: &Observed, record: &Record, comparison: &Comparison) -> Plan {
     if desired.mode == Mode::Observe {
-        return Plan { steps: Vec::new(), blockers: comparison.blockers.clone() };
+        return Plan { blockers: comparison.blockers.clone(), ..Plan::default() };
     }
     let planner = Planner { record, desired, observed, comparison };
     let edit = planner.edit();
     let mut blockers = comparison.blockers.clone();
     blockers.extend(planner.refusal(&edit));
     if !blockers.is_empty() {
-        return Plan { steps: planner.revocations(planner.removals()), blockers };
+        return Plan { steps: planner.revocations(planner.removals()), blockers, adopts: planner.adopts() };
     }
     let mut steps = planner.key_step(edit);
     steps.extend(planner.delegations());
     steps.extend(planner.iam_revocations());
-    Plan { steps, blockers }
+    Plan { steps, blockers, adopts: planner.adopts() }
 }
-
-/// In the ledger, the id of a principal that was deleted before its id was known.
-const DELETED: &str = "deleted";
 
 struct Planner<'a> {
     record: &'a Record,
@@ -174,7 +176,7 @@ struct Planner<'a> {
 impl Planner<'_> {
     /// Findings that a write of ours mends.
     fn open(&self) -> impl Iterator<Item = &Finding> {
-        self.comparison.findings.iter().filter(|finding| finding.cause != Cause::Propagating && finding.kind.healed())
+        self.comparison.findings.iter().filter(|finding| finding.cause != Cause::Propagating && finding.is_mendable())
     }
 
     fn edit(&self) -> Edit {
@@ -213,20 +215,13 @@ impl Planner<'_> {
             return Vec::new();
         }
         let unique_ids = self.observed.unique_ids();
-        let context = self.comparison.context(key);
+        let written = |wanted: &&WantedStatement| edit.put.iter().any(|put| put.sid() == wanted.statement.sid());
         let records = self
             .comparison
             .statements
             .iter()
-            .filter(|wanted| edit.put.iter().any(|put| put.sid() == wanted.statement.sid()))
-            .map(|wanted| Target {
-                resource: wanted.resource.clone(),
-                consumer: wanted.consumer.clone(),
-                account_ref: self.desired.key.account.name.clone(),
-                state: State::Intended,
-                fingerprint: fingerprint(&wanted.statement, &context),
-                principals: self.trusted(&wanted.consumer),
-            })
+            .filter(written)
+            .map(|wanted| self.statement_target(key, wanted))
             .collect();
         let removed = |sid: &Sid| Resource::Statement { key: key.clone(), sid: sid.to_string() };
         vec![Step {
@@ -243,16 +238,28 @@ impl Planner<'_> {
         }]
     }
 
+    fn statement_target(&self, key: &KeyArn, wanted: &WantedStatement) -> Target {
+        Target {
+            resource: wanted.resource.clone(),
+            consumer: wanted.consumer.clone(),
+            account_ref: self.desired.key.account.name.clone(),
+            state: State::Intended,
+            fingerprint: fingerprint(&wanted.statement, &self.comparison.context(key)),
+            principals: self.trusted(&wanted.consumer),
+        }
+    }
+
     /// The unique ids that a statement for this consumer trusts.
     fn trusted(&self, consumer: &str) -> BTreeMap<EntityArn, String> {
         let consumer = self.desired.consumers.iter().find(|candidate| candidate.name == consumer);
-        let id = |arn: &EntityArn| match self.comparison.left_out.get(arn) {
+        let id = |arn: &EntityArn| match (self.comparison.left_out.get(arn), self.observed.entity(arn)) {
             // It stays left out: whoever stands behind the ARN now was not trusted.
-            Some(_) => Some(self.record.unique_id(arn).unwrap_or(DELETED).to_owned()),
-            None => Some(self.observed.entity(arn)?.unique_id.clone()),
+            (Some(trusted), _) => Some(trusted.as_str()),
+            (None, Some(state)) => Some(state.unique_id.as_str()),
+            (None, None) => self.record.unique_id(arn),
         };
         let principals = consumer.into_iter().flat_map(|consumer| &consumer.principals);
-        principals.filter_map(|arn| Some((arn.clone(), id(arn)?))).collect()
+        principals.filter_map(|arn| Some((arn.clone(), id(arn)?.to_owned()))).collect()
     }
 
     fn delegations(&self) -> Vec<Step> {
@@ -281,13 +288,15 @@ impl Planner<'_> {
         resource: Resource,
         document: &PolicyDocument,
     ) -> Step {
-        let context = self.comparison.identity_context(self.desired);
         let action = match &resource {
             Resource::ManagedPolicy { policy } => Action::PutManagedPolicy {
                 policy: policy.clone(),
                 document: document.clone(),
                 tags: self.tags(consumer),
-                description: format!("Delegates a shared KMS key to principals of this account, for SharedKey {}", self.desired.names.object()),
+                description: format!(
+                    "Delegates a shared KMS key to principals of this account, for SharedKey {}",
+                    self.desired.names.object()
+                ),
             },
             Resource::Attachment { policy, entity } => {
                 Action::AttachPolicy { policy: policy.clone(), entity: entity.clone() }
@@ -297,15 +306,62 @@ impl Planner<'_> {
             }
             Resource::Statement { .. } => unreachable!("a consumer delegates by policies"),
         };
-        let target = Target {
+        let target = self.delegation_target(account, consumer, resource, document);
+        Step { account: account.clone(), action, records: vec![target], forgets: Vec::new() }
+    }
+
+    fn delegation_target(
+        &self,
+        account: &Account,
+        consumer: &DesiredConsumer,
+        resource: Resource,
+        document: &PolicyDocument,
+    ) -> Target {
+        Target {
             resource,
             consumer: consumer.name.clone(),
             account_ref: account.name.clone(),
             state: State::Intended,
-            fingerprint: document_fingerprint(document, &context),
+            fingerprint: document_fingerprint(document, &self.comparison.identity_context(self.desired)),
             principals: BTreeMap::new(),
+        }
+    }
+
+    fn adopts(&self) -> Vec<Target> {
+        let Some(key) = &self.comparison.key else { return Vec::new() };
+        let differs = |resource: &Resource| {
+            self.comparison.findings.iter().any(|finding| finding.resource.as_ref() == Some(resource))
         };
-        Step { account: account.clone(), action, records: vec![target], forgets: Vec::new() }
+        let mut standing: Vec<Target> = Vec::new();
+        if self.observed.document().is_some() {
+            standing.extend(self.comparison.statements.iter().map(|wanted| self.statement_target(key, wanted)));
+        }
+        for consumer in &self.desired.consumers {
+            let Some(account) = &consumer.reach else { continue };
+            let document = consumer.delegation_document(key);
+            let seen = consumer.principals.iter().filter(|arn| self.observed.entity(arn).is_some());
+            let resources = seen.flat_map(|arn| consumer.delegated_by(&self.desired.names, arn));
+            let resources: BTreeSet<Resource> = resources.filter(|resource| self.was_read(resource)).collect();
+            standing.extend(
+                resources.into_iter().map(|resource| self.delegation_target(account, consumer, resource, &document)),
+            );
+        }
+        let known = |target: &Target| {
+            let applied = Target { state: State::Applied, ..target.clone() };
+            self.record.get(&target.resource) == Some(&applied)
+        };
+        standing.retain(|target| !differs(&target.resource) && !known(target));
+        standing
+    }
+
+    /// Whether it is known how a resource of a principal that was read stands.
+    fn was_read(&self, resource: &Resource) -> bool {
+        match resource {
+            Resource::ManagedPolicy { policy } | Resource::Attachment { policy, .. } => {
+                matches!(self.observed.managed.get(policy), Some(Ok(ManagedPolicy::Present { .. })))
+            }
+            Resource::Statement { .. } | Resource::InlinePolicy { .. } => true,
+        }
     }
 
     fn tags(&self, consumer: &DesiredConsumer) -> BTreeMap<String, String> {
@@ -347,7 +403,11 @@ impl Planner<'_> {
             }
             Resource::ManagedPolicy { policy } => {
                 let attached = self.record.targets.iter().map(|known| &known.resource);
-                forgets.extend(attached.filter(|known| matches!(known, Resource::Attachment { policy: of, .. } if of == policy)).cloned());
+                forgets.extend(
+                    attached
+                        .filter(|known| matches!(known, Resource::Attachment { policy: of, .. } if of == policy))
+                        .cloned(),
+                );
                 Action::DeleteManagedPolicy { policy: policy.clone() }
             }
         };

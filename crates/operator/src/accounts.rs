@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Time between two looks at an account that is well.
-const INTERVAL: Duration = Duration::from_secs(300);
+const INTERVAL: Duration = Duration::from_mins(5);
 
 /// Reconciles one account.
 pub(crate) async fn reconcile(account: Arc<AwsAccount>, context: Arc<Context>) -> Result<Action, Error> {
@@ -39,6 +39,7 @@ pub(crate) async fn reconcile(account: Arc<AwsAccount>, context: Arc<Context>) -
 }
 
 /// What follows a reconcile that could not end.
+#[expect(clippy::needless_pass_by_value, reason = "the controller hands these over")]
 pub(crate) fn after_error(account: Arc<AwsAccount>, error: &Error, context: Arc<Context>) -> Action {
     tracing::warn!(account.name = account.name_any(), %error, "a reconcile did not end");
     Action::requeue(context.wait(&account.name_any(), Class::Transient))

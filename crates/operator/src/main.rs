@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
         eprint(&error);
         return ExitCode::from(2);
     }
-    match run::run(args).await {
+    match Box::pin(run::run(args)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "the operator stops");

@@ -32,7 +32,7 @@ use crate::{
 
 /// A reconcile that takes longer is given up and tried again: whatever it waits for has its own timeouts, so this is for what
 /// nobody thought of.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 /// Age of a reading that objects of one sweep share.
 const SHARED_READING: Duration = Duration::from_secs(5);
 
@@ -56,6 +56,7 @@ pub(crate) async fn reconcile(object: Arc<SharedKey>, context: Arc<Context>) -> 
 }
 
 /// What follows a reconcile that could not end.
+#[expect(clippy::needless_pass_by_value, reason = "the controller hands these over")]
 pub(crate) fn after_error(object: Arc<SharedKey>, error: &Error, context: Arc<Context>) -> Action {
     let name = object_name(&object);
     tracing::warn!(object.namespace = name.namespace, object.name = name.name, %error, "a reconcile did not end");
@@ -208,7 +209,9 @@ impl Run<'_> {
         comparison: Comparison,
         mut plan: Plan,
     ) -> Result<Went, Error> {
+        plan.adopts.drain(..).for_each(|target| self.record.confirm(target));
         if plan.steps.is_empty() {
+            self.context.ledger.save(&self.name, &self.record).await?;
             return Ok(Went {
                 observed,
                 comparison,
