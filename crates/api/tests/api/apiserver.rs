@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 
 /// The API server of this test binary. Admission is all that is asked of it: no controllers.
 #[expect(clippy::expect_used, reason = "no test here means anything without an API server")]
-async fn control_plane() -> &'static ControlPlane {
+pub(crate) async fn control_plane() -> &'static ControlPlane {
     static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
     SHARED
         .get_or_init(|| async {

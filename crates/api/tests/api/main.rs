@@ -2,5 +2,6 @@
 
 mod agreement;
 mod apiserver;
+mod examples;
 mod rules;
 mod tables;
