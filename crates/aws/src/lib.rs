@@ -36,6 +36,7 @@ mod text;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use sharedkey_engine::{desired::Account, problem::Reading};
@@ -53,12 +54,20 @@ use self::{
 };
 
 /// What admins may set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// How fast IAM is asked.
     pub rates: Rates,
     /// How long AWS is waited for.
     pub timeouts: Timeouts,
+    /// How long a reading that shows what we replaced is taken for an old answer (D§1.5).
+    pub read_lag: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { rates: Rates::default(), timeouts: Timeouts::default(), read_lag: recent::WINDOW }
+    }
 }
 
 /// All AWS accounts of one operator.
@@ -76,7 +85,7 @@ impl Aws {
         Self {
             registry: Registry::new(Arc::new(shared)),
             caches: Caches::new(),
-            recent: Mutex::default(),
+            recent: Mutex::new(Recent::new(options.read_lag)),
             key_locks: KeyLocks::default(),
         }
     }

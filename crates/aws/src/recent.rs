@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, time::Duration};
 use sharedkey_policy::{EntityArn, KeyArn, PolicyArn};
 use tokio::time::Instant;
 
-/// How long a reading may lag behind a write that AWS confirmed (design §8).
-const WINDOW: Duration = Duration::from_mins(1);
+/// How long a reading may lag behind a write that AWS confirmed, unless set otherwise (design §8).
+pub(crate) const WINDOW: Duration = Duration::from_mins(1);
 /// How long for a write whose answer was lost. If it was never performed, this is how long the next try waits, so it is
 /// "typically less than a few seconds" (D§1.5) and not the worst case.
 const UNCONFIRMED_WINDOW: Duration = Duration::from_secs(10);
@@ -42,12 +42,18 @@ struct Write {
 }
 
 /// The writes of the last minute. The clock is an argument.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Recent {
+    window: Duration,
     writes: BTreeMap<Subject, Vec<Write>>,
 }
 
 impl Recent {
+    /// Nothing was written yet; readings may lag for `window`.
+    pub(crate) fn new(window: Duration) -> Self {
+        Self { window, writes: BTreeMap::new() }
+    }
+
     /// Remembers a write.
     pub(crate) fn note(
         &mut self,
@@ -65,8 +71,8 @@ impl Recent {
             return;
         }
         let window = match certainty {
-            Certainty::Confirmed => WINDOW,
-            Certainty::Unknown => UNCONFIRMED_WINDOW,
+            Certainty::Confirmed => self.window,
+            Certainty::Unknown => self.window.min(UNCONFIRMED_WINDOW),
         };
         self.writes.entry(subject).or_default().push(Write { until: now + window, replaced, written });
     }
@@ -112,7 +118,7 @@ mod tests {
 
     impl Story {
         fn begin() -> Self {
-            Self { recent: Recent::default(), now: Instant::now() }
+            Self { recent: Recent::new(WINDOW), now: Instant::now() }
         }
 
         fn write(mut self, replaced: Option<&str>, written: Option<&str>) -> Self {
@@ -171,7 +177,7 @@ mod tests {
     #[test]
     fn a_write_whose_answer_was_lost_is_given_less_time() {
         let now = Instant::now();
-        let mut recent = Recent::default();
+        let mut recent = Recent::new(WINDOW);
         let (before, after) = (Some("a".to_owned()), Some("b".to_owned()));
         recent.note(subject(), before.clone(), after, Certainty::Unknown, now);
         assert!(recent.lags(&subject(), now + Duration::from_secs(9), || before.clone()));

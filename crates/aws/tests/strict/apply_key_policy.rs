@@ -197,21 +197,20 @@ async fn a_write_that_was_not_made_is_a_failure() {
 async fn a_statement_that_somebody_removes_meanwhile_is_told() {
     let sharing = Sharing::new().await;
     let foreign = sharing.with_foreign_statement().await;
-    // The write itself hangs after it was performed, long enough for somebody else to write.
-    let fault = Fault::hang(Duration::from_secs(2)).account(&sharing.owner.account).operation("PutKeyPolicy");
-    strict().await.inject(&fault.principal(&sharing.owner.operator_arn).after_call().times(1)).await.unwrap();
+    // The write is performed and its answer held back until somebody else has written.
+    let fault = Fault::hang(Duration::from_mins(1)).account(&sharing.owner.account).operation("PutKeyPolicy");
+    let fault = fault.principal(&sharing.owner.operator_arn).after_call().times(1);
+    let fault = strict().await.inject(&fault).await.unwrap();
     let somebody_else = async {
-        sharedkey_harness::wait_for("our statement", Duration::from_secs(2), async || {
+        let shared = sharedkey_harness::wait_for("our statement", Duration::from_secs(10), async || {
             let statements = sharing.statements().await;
             let ours = statements.iter().any(|statement| statement["Sid"] == SID);
-            if ours { Ok(()) } else { Err(anyhow::anyhow!("{statements:?}")) }
-        })
-        .await
-        .unwrap();
-        let statements: Vec<Value> =
-            sharing.statements().await.into_iter().filter(|statement| *statement != foreign).collect();
-        let policy = json!({"Version": "2012-10-17", "Statement": statements});
+            if ours { Ok(statements) } else { Err(anyhow::anyhow!("{statements:?}")) }
+        });
+        let left: Vec<Value> = shared.await.unwrap().into_iter().filter(|statement| *statement != foreign).collect();
+        let policy = json!({"Version": "2012-10-17", "Statement": left});
         sharing.owner.account.put_key_policy(&sharing.key, &policy).await.unwrap();
+        strict().await.remove_fault(fault).await.unwrap();
     };
     let (outcome, ()) = futures::join!(sharing.put(sharing.share()), somebody_else);
     let lost = outcome.unwrap().foreign_lost;

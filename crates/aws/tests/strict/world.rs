@@ -170,7 +170,7 @@ impl Shell {
         let fast = NonZeroU32::new(1000).unwrap();
         let rates = Rates { iam_reads_per_second: fast, iam_writes_per_second: fast };
         let seen = Arc::new(Seen::default());
-        let aws = Aws::new(Options { rates, timeouts }, Arc::clone(&seen) as _, tokens);
+        let aws = Aws::new(Options { rates, timeouts, ..Options::default() }, Arc::clone(&seen) as _, tokens);
         Self { aws: Arc::new(aws), seen }
     }
 
