@@ -10,7 +10,7 @@ const EXAMPLES: &str = "Examples:
   sharedkey-operator --owner-id prod-eu
 
   # against the cluster of your kubeconfig, for a look at what it does
-  sharedkey-operator --owner-id dev-anna --log-format text --log info,sharedkey=debug";
+  sharedkey-operator --owner-id dev-anna --log-format text --log info,sharedkey_aws=debug";
 
 /// Shares AWS KMS keys with other AWS accounts as SharedKey objects ask, and reports drift in their status.
 #[derive(Clone, Debug, Parser)]
@@ -62,13 +62,17 @@ pub(crate) struct Args {
     #[arg(long, env = "SHAREDKEY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub(crate) log_format: LogFormat,
 
-    /// What is logged, in the syntax of tracing's EnvFilter.
+    /// What is logged, as a filter by level and module, like info,sharedkey_aws=debug.
     #[arg(long, env = "SHAREDKEY_LOG", default_value = "info")]
     pub(crate) log: String,
 
     /// Sweeps every object this often, in milliseconds, whatever its interval says. For tests of many sweeps.
     #[arg(long, env = "SHAREDKEY_INTERVAL_OVERRIDE_MS", hide = true)]
     pub(crate) interval_override_ms: Option<u64>,
+
+    /// Takes a reading for an old answer of AWS this long after a write, in milliseconds. For tests that change things at once.
+    #[arg(long, env = "SHAREDKEY_READ_LAG_OVERRIDE_MS", hide = true)]
+    pub(crate) read_lag_override_ms: Option<u64>,
 }
 
 impl Args {

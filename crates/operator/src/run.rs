@@ -89,7 +89,9 @@ fn connect(args: &Args, client: &Client, metrics: &Arc<Metrics>) -> Aws {
     let rates =
         Rates { iam_reads_per_second: args.iam_reads_per_second, iam_writes_per_second: args.iam_writes_per_second };
     let tokens = ServiceAccountTokens::new(client.clone(), &args.operator_namespace, &args.service_account);
-    Aws::new(Options { rates, ..Options::default() }, Arc::new(Calls(metrics.clone())), Arc::new(tokens))
+    let defaults = Options::default();
+    let read_lag = args.read_lag_override_ms.map_or(defaults.read_lag, Duration::from_millis);
+    Aws::new(Options { rates, read_lag, ..defaults }, Arc::new(Calls(metrics.clone())), Arc::new(tokens))
 }
 
 /// Waits for a signal, lets reconciles end that are under way, and ends.
