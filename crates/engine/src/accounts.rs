@@ -32,7 +32,11 @@ pub fn account_id(spec: &AwsAccountSpec) -> Option<AccountId> {
 
 impl Accounts {
     /// Every `AwsAccount` of one AWS account. Guardrails of all of them hold (design §3.1).
-    pub fn of<'a>(&'a self, partition_: Partition, id: &'a AccountId) -> impl Iterator<Item = (&'a str, &'a AwsAccountSpec)> {
+    pub fn of<'a>(
+        &'a self,
+        partition_: Partition,
+        id: &'a AccountId,
+    ) -> impl Iterator<Item = (&'a str, &'a AwsAccountSpec)> {
         self.0
             .iter()
             .filter(move |(_, spec)| partition(spec) == Some(partition_) && spec.account_id == id.as_str())

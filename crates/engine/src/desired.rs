@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sharedkey_api::{DeletionPolicy, Mode};
-use sharedkey_policy::{AccountId, AliasArn, EntityArn, KeyArn, Partition, PolicyArn, PolicyDocument, Region, Statement, StatementBuilder, root_arn};
+use sharedkey_policy::{
+    AccountId, AliasArn, EntityArn, KeyArn, Partition, PolicyArn, PolicyDocument, Region, Statement, StatementBuilder,
+    root_arn,
+};
 
 use crate::{
     ledger::Resource,
@@ -136,7 +139,8 @@ impl Conditions {
         }
         if part == Part::Use {
             for (key, value) in &self.encryption_context {
-                statement = statement.condition("StringEquals", format!("kms:EncryptionContext:{key}"), [value.as_str()]);
+                statement =
+                    statement.condition("StringEquals", format!("kms:EncryptionContext:{key}"), [value.as_str()]);
             }
         }
         match part {
@@ -168,11 +172,16 @@ impl DesiredConsumer {
 
     /// Our statements in the key policy. `left_out` are principals that must not be named, because they do not exist or are
     /// not the ones that were trusted (D§1.4); a statement that would name nobody is not stated.
-    pub fn key_statements(&self, names: &Names, partition: Partition, left_out: &BTreeSet<EntityArn>) -> Vec<Statement> {
+    pub fn key_statements(
+        &self,
+        names: &Names,
+        partition: Partition,
+        left_out: &BTreeMap<EntityArn, String>,
+    ) -> Vec<Statement> {
         let principals: Vec<String> = match self.trust {
             Trust::Account => vec![root_arn(partition, &self.account)],
             Trust::Principals => {
-                self.principals.iter().filter(|arn| !left_out.contains(*arn)).map(ToString::to_string).collect()
+                self.principals.iter().filter(|arn| !left_out.contains_key(*arn)).map(ToString::to_string).collect()
             }
         };
         if principals.is_empty() {
@@ -235,9 +244,10 @@ impl DesiredConsumer {
 impl Desired {
     /// Every principal that is read: those of all consumers whose account can be reached.
     pub fn readable_principals(&self) -> impl Iterator<Item = (&Account, &EntityArn)> {
-        self.consumers.iter().filter_map(|consumer| Some((consumer.reach.as_ref()?, consumer))).flat_map(
-            |(account, consumer)| consumer.principals.iter().map(move |principal| (account, principal)),
-        )
+        self.consumers
+            .iter()
+            .filter_map(|consumer| Some((consumer.reach.as_ref()?, consumer)))
+            .flat_map(|(account, consumer)| consumer.principals.iter().map(move |principal| (account, principal)))
     }
 }
 

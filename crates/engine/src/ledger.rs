@@ -151,6 +151,12 @@ impl Record {
         }
     }
 
+    /// Unique ids and the principals that they stood for when one of our statements last named them.
+    pub fn unique_ids(&self) -> BTreeMap<String, String> {
+        let known = self.targets.iter().flat_map(|target| &target.principals);
+        known.map(|(principal, id)| (id.clone(), principal.to_string())).collect()
+    }
+
     /// The unique id that stood behind a principal when one of our statements last named it.
     pub fn unique_id(&self, principal: &EntityArn) -> Option<&str> {
         self.targets.iter().find_map(|target| target.principals.get(principal)).map(String::as_str)
@@ -187,7 +193,8 @@ mod tests {
 
     #[test]
     fn a_record_survives_its_json() {
-        let mut record = Record { key: Some("arn:aws:kms:eu-west-1:111122223333:key/k".parse().unwrap()), ..Record::default() };
+        let mut record =
+            Record { key: Some("arn:aws:kms:eu-west-1:111122223333:key/k".parse().unwrap()), ..Record::default() };
         record.confirm(target("one"));
         let json = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), record);

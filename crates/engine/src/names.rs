@@ -51,7 +51,9 @@ impl fmt::Display for OwnerId {
 impl OwnerId {
     /// Whether a Sid was written by an operator of this owner id, for whichever object.
     pub fn wrote(&self, sid: &str) -> bool {
-        sid.strip_prefix("SharedKey/").and_then(|rest| rest.strip_prefix(self.0.as_str())).is_some_and(|rest| rest.starts_with('/'))
+        sid.strip_prefix("SharedKey/")
+            .and_then(|rest| rest.strip_prefix(self.0.as_str()))
+            .is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
@@ -127,7 +129,10 @@ impl Names {
             Part::Describe => sid.push_str("/describe"),
             Part::Grants => sid.push_str("/grants"),
         }
-        #[expect(clippy::expect_used, reason = "Kubernetes names are ASCII and not empty, which is all that a Sid asks for")]
+        #[expect(
+            clippy::expect_used,
+            reason = "Kubernetes names are ASCII and not empty, which is all that a Sid asks for"
+        )]
         shorten(sid, MAX_SID).parse().expect("a Kubernetes name is a legal Sid")
     }
 
@@ -176,7 +181,10 @@ mod tests {
 
     #[test]
     fn a_sid_names_owner_object_consumer_and_part() {
-        assert_eq!(names("team", "orders").sid("partner", Part::Use).to_string(), "SharedKey/prod-eu/team/orders/partner");
+        assert_eq!(
+            names("team", "orders").sid("partner", Part::Use).to_string(),
+            "SharedKey/prod-eu/team/orders/partner"
+        );
         assert_eq!(
             names("team", "orders").sid("partner", Part::Grants).to_string(),
             "SharedKey/prod-eu/team/orders/partner/grants"

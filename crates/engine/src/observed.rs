@@ -134,4 +134,3 @@ impl Observed {
         self.entities.keys().filter_map(|arn| Some((self.entity(arn)?.unique_id.clone(), arn.to_string()))).collect()
     }
 }
-

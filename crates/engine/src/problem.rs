@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use sharedkey_policy::AccountId;
 
 /// Who has to act on a failure, and so how soon it is worth another try (D§6.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::Display, strum::AsRefStr)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::Display, strum::AsRefStr,
+)]
 pub enum Class {
     /// AWS or the network will recover by itself: back off and try again.
     Transient,

@@ -62,7 +62,8 @@ pub fn resolve(input: &Input<'_>) -> Result<Desired, Refusal> {
         consumers.push(resolver.consumer(&field, consumer, &key)?);
     }
     let used = consumers.iter().filter_map(|consumer| consumer.reach.as_ref()).chain([&key.account]);
-    let capped = used.map(|account| input.accounts.mode(key.partition(), &account.id)).any(|mode| mode == Mode::Observe);
+    let capped =
+        used.map(|account| input.accounts.mode(key.partition(), &account.id)).any(|mode| mode == Mode::Observe);
     Ok(Desired {
         names: Names::new(input.owner_id.clone(), input.object.clone()),
         mode: if capped { Mode::Observe } else { input.spec.mode },
@@ -82,7 +83,9 @@ pub fn resolve_deletion(input: &Input<'_>) -> Option<Desired> {
     let pinned = input.record.key.clone();
     let source = match (&input.spec.key, pinned) {
         (_, Some(key)) => KeySource::Key(key),
-        (api::KeySource { id: Some(id), .. }, None) => KeySource::Key(KeyArn::new(region.clone(), account.id.clone(), id).ok()?),
+        (api::KeySource { id: Some(id), .. }, None) => {
+            KeySource::Key(KeyArn::new(region.clone(), account.id.clone(), id).ok()?)
+        }
         (api::KeySource { arn: Some(arn), .. }, None) => KeySource::Key(arn.parse().ok()?),
         (api::KeySource { alias, .. }, None) => {
             let alias: AliasName = alias.as_ref()?.parse().ok()?;
@@ -128,12 +131,17 @@ impl<'a> Resolver<'a> {
             );
         };
         let (Some(id), Some(found)) = (account_id(spec), partition(spec)) else {
-            return refuse(Reason::AccountNotReady, format!("{field}: AwsAccount {name:?} has no valid accountId and partition"));
+            return refuse(
+                Reason::AccountNotReady,
+                format!("{field}: AwsAccount {name:?} has no valid accountId and partition"),
+            );
         };
         if found != wanted {
             return refuse(
                 Reason::PartitionMismatch,
-                format!("{field}: AwsAccount {name:?} is in partition {found}, the key's Region in {wanted}; no access crosses partitions"),
+                format!(
+                    "{field}: AwsAccount {name:?} is in partition {found}, the key's Region in {wanted}; no access crosses partitions"
+                ),
             );
         }
         Ok((Account { name: name.to_owned(), id }, spec))
@@ -258,10 +266,15 @@ impl<'a> Resolver<'a> {
         }
         if consumer.is_handoff() && !rules().any(|(_, sharing)| sharing.trusted_accounts.is_some()) {
             let name = &key.account.name;
-            return broken(field, name, &format!("trustedAccounts has to list account {account}, which is named by accountId alone"));
+            return broken(
+                field,
+                name,
+                &format!("trustedAccounts has to list account {account}, which is named by accountId alone"),
+            );
         }
         let permits_scope = |sharing: &api::Sharing| sharing.allow_account_scope;
-        let scope = rules().any(|(_, sharing)| permits_scope(sharing)) && rules().all(|(_, sharing)| permits_scope(sharing));
+        let scope =
+            rules().any(|(_, sharing)| permits_scope(sharing)) && rules().all(|(_, sharing)| permits_scope(sharing));
         if consumer.trust == Trust::Account && !scope {
             return broken(field, &key.account.name, "allowAccountScope is not true, and trust is Account");
         }
@@ -284,7 +297,8 @@ fn excess(consumer: &DesiredConsumer, allowed: &[String]) -> Option<String> {
     if consumer.aws_service_grants {
         asked.extend(["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"].map(String::from));
     }
-    let covered = |action: &String| allowed.iter().any(|pattern| glob_match(&pattern.to_lowercase(), &action.to_lowercase()));
+    let covered =
+        |action: &String| allowed.iter().any(|pattern| glob_match(&pattern.to_lowercase(), &action.to_lowercase()));
     expanded(&asked).into_iter().find(|action| !covered(action))
 }
 
@@ -310,7 +324,10 @@ fn principals(
             return refuse(Reason::PartitionMismatch, format!("{field}: {arn} is not in partition {partition}"));
         }
         if arn.account() != account {
-            return refuse(Reason::AccountMismatch, format!("{field}: {arn} is not of the consumer's account {account}"));
+            return refuse(
+                Reason::AccountMismatch,
+                format!("{field}: {arn} is not of the consumer's account {account}"),
+            );
         }
         if !principals.contains(&arn) {
             principals.push(arn);
@@ -325,7 +342,9 @@ fn protected(field: &str, consumer: &DesiredConsumer) -> Result<(), Refusal> {
     match consumer.principals.iter().find(reserved) {
         Some(arn) if consumer.delegation != Delegation::None => refuse(
             Reason::PrincipalProtected,
-            format!("{field}: only AWS can write policies on {arn}; set delegation: None and give it its rights where AWS manages it"),
+            format!(
+                "{field}: only AWS can write policies on {arn}; set delegation: None and give it its rights where AWS manages it"
+            ),
         ),
         _ => Ok(()),
     }

@@ -107,7 +107,7 @@ fn decide(
     let foreign = key.account() != arn.account();
     let mut allowed = 0;
     let mut conditions = BTreeSet::new();
-    let mut denials: BTreeMap<(Half, String), BTreeSet<String>> = BTreeMap::new();
+    let mut denials: BTreeMap<(Half, String), Denial> = BTreeMap::new();
     for action in expanded(&consumer.actions) {
         // Across accounts the action does nothing whatever both halves say (D§2.1).
         if foreign && !is_cross_account(&action) {
@@ -119,7 +119,10 @@ fn decide(
                 conditions.extend(stated);
             }
             Verdict::Denied { half, reason } => {
-                denials.entry((half, reason)).or_default().insert(action);
+                // What differs in nothing but the action is told once.
+                let denial = denials.entry((half, reason.replace(&action, ""))).or_default();
+                denial.reason.get_or_insert(reason);
+                denial.actions.insert(action);
             }
         }
     }
@@ -132,7 +135,7 @@ fn decide(
         arn: arn.clone(),
         unique_id: Some(state.unique_id.clone()),
         value,
-        reason: reason(&conditions, &denials),
+        reason: reason(&conditions, denials.values()),
         blocks: blocks(denials),
     }
 }
@@ -146,24 +149,36 @@ pub(crate) fn expanded(actions: &BTreeSet<String>) -> BTreeSet<String> {
     actions.iter().flat_map(known).collect()
 }
 
-fn reason(
-    conditions: &BTreeSet<String>,
-    denials: &BTreeMap<(Half, String), BTreeSet<String>>,
-) -> Option<String> {
-    let mut parts: Vec<String> = denials
-        .iter()
-        .map(|((_, reason), actions)| format!("{}: {reason}", actions.iter().cloned().collect::<Vec<_>>().join(", ")))
-        .collect();
-    if denials.is_empty() && !conditions.is_empty() {
+/// One way in which actions are denied.
+#[derive(Default)]
+struct Denial {
+    /// As it is told of the first of them.
+    reason: Option<String>,
+    actions: BTreeSet<String>,
+}
+
+impl Denial {
+    fn text(&self) -> String {
+        let reason = self.reason.clone().unwrap_or_default();
+        match self.actions.iter().skip(1).cloned().collect::<Vec<_>>() {
+            others if others.is_empty() => reason,
+            others => format!("{reason}; likewise {}", others.join(", ")),
+        }
+    }
+}
+
+fn reason<'a>(conditions: &BTreeSet<String>, denials: impl Iterator<Item = &'a Denial>) -> Option<String> {
+    let mut parts: Vec<String> = denials.map(Denial::text).collect();
+    if parts.is_empty() && !conditions.is_empty() {
         parts.push(format!("if {}", conditions.iter().cloned().collect::<Vec<_>>().join(" and ")));
     }
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-fn blocks(denials: BTreeMap<(Half, String), BTreeSet<String>>) -> Vec<Block> {
+fn blocks(denials: BTreeMap<(Half, String), Denial>) -> Vec<Block> {
     denials
         .into_iter()
         .filter(|((half, _), _)| matches!(half, Half::Boundary | Half::ExplicitDeny))
-        .map(|((half, reason), actions)| Block { half, reason, actions })
+        .map(|((half, _), denial)| Block { half, reason: denial.text(), actions: denial.actions })
         .collect()
 }

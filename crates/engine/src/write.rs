@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use sharedkey_api::conditions::Reason;
 use sharedkey_policy::{
-    Edit, EntityArn, KeyArn, MAX_KEY_POLICY_BYTES, NormalContext, PolicyDocument, Statement, is_unique_id, locks_out, merge, orphans,
+    Edit, EntityArn, KeyArn, MAX_KEY_POLICY_BYTES, NormalContext, PolicyDocument, Statement, is_unique_id, locks_out,
+    merge, orphans,
 };
 
 use crate::names::OwnerId;

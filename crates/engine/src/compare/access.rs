@@ -25,10 +25,58 @@ pub(super) fn blocked(case: &Case<'_>) -> Vec<Finding> {
                     subject: principal.arn.to_string(),
                     expected: Some(format!("{actions} allowed")),
                     observed: Some(block.reason.clone()),
-                    message: format!("{} cannot use {actions}: {}", principal.arn, block.reason),
+                    message: format!("{} is kept from the key: {}", principal.arn, block.reason),
                 });
             }
         }
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use sharedkey_policy::AttachedDocument;
+
+    use super::*;
+    use crate::compare::testing::{ANNA, APP, World, page, parse};
+
+    fn attached(name: &str, statement: &str) -> AttachedDocument {
+        let document = parse(&format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#));
+        AttachedDocument { name: name.into(), document }
+    }
+
+    #[test]
+    fn both_halves_in_place_block_nobody() {
+        assert_eq!(World::shared().check(blocked), []);
+    }
+
+    #[test]
+    fn a_boundary_and_a_deny_are_named_with_what_they_take() {
+        let mut world = World::shared();
+        world.entity(APP).policies.boundary = Some(attached(
+            "arn:aws:iam::444455556666:policy/Boundary",
+            r#"{"Effect":"Allow","Action":"s3:*","Resource":"*"}"#,
+        ));
+        world.entity(ANNA).policies.policies.push(attached(
+            "group Staff: inline policy NoKeys",
+            r#"{"Sid":"NoKeys","Effect":"Deny","Action":"kms:Decrypt","Resource":"*"}"#,
+        ));
+        insta::assert_snapshot!(page(&world.check(blocked)), @r#"
+        delegation BlockedByBoundary (Drift) in 444455556666 for [role/App], arn:aws:iam::444455556666:role/App
+          expected: kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey, kms:GenerateDataKeyPair, kms:GenerateDataKeyPairWithoutPlaintext, kms:GenerateDataKeyWithoutPlaintext, kms:ReEncryptFrom, kms:ReEncryptTo allowed
+          observed: the permissions boundary arn:aws:iam::444455556666:policy/Boundary of arn:aws:iam::444455556666:role/App does not allow kms:Decrypt; likewise kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey, kms:GenerateDataKeyPair, kms:GenerateDataKeyPairWithoutPlaintext, kms:GenerateDataKeyWithoutPlaintext, kms:ReEncryptFrom, kms:ReEncryptTo
+          arn:aws:iam::444455556666:role/App is kept from the key: the permissions boundary arn:aws:iam::444455556666:policy/Boundary of arn:aws:iam::444455556666:role/App does not allow kms:Decrypt; likewise kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey, kms:GenerateDataKeyPair, kms:GenerateDataKeyPairWithoutPlaintext, kms:GenerateDataKeyWithoutPlaintext, kms:ReEncryptFrom, kms:ReEncryptTo
+        delegation BlockedByDeny (Drift) in 444455556666 for [user/Anna], arn:aws:iam::444455556666:user/Anna
+          expected: kms:Decrypt allowed
+          observed: group Staff: inline policy NoKeys, statement "NoKeys" denies kms:Decrypt
+          arn:aws:iam::444455556666:user/Anna is kept from the key: group Staff: inline policy NoKeys, statement "NoKeys" denies kms:Decrypt
+        "#);
+    }
+
+    #[test]
+    fn a_half_that_is_missing_is_no_block_but_a_finding_of_its_own() {
+        let mut world = World::shared();
+        world.entity(APP).inline.clear();
+        assert_eq!(world.check(blocked), []);
+    }
 }

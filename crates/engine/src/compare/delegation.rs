@@ -1,7 +1,9 @@
 //! Layer `delegation`: the policies on the consumers' side stand as they have to.
 
 use sharedkey_api::DriftKind;
-use sharedkey_policy::{EntityArn, MalformedPolicy, PolicyArn, PolicyDocument, document_difference, document_fingerprint};
+use sharedkey_policy::{
+    EntityArn, MalformedPolicy, PolicyArn, PolicyDocument, document_difference, document_fingerprint,
+};
 
 use super::{Case, Cause, Finding};
 use crate::{
@@ -13,13 +15,16 @@ use crate::{
 impl<'a> Case<'a> {
     /// Consumers whose half in their own account is ours.
     fn delegating(&self, delegation: Delegation) -> impl Iterator<Item = &'a DesiredConsumer> {
-        self.desired.consumers.iter().filter(move |consumer| consumer.delegation == delegation && consumer.reach.is_some())
+        self.desired
+            .consumers
+            .iter()
+            .filter(move |consumer| consumer.delegation == delegation && consumer.reach.is_some())
     }
 
     /// The consumer's principals that exist and are the ones that were trusted.
     fn present(&self, consumer: &'a DesiredConsumer) -> impl Iterator<Item = (&'a EntityArn, &'a EntityState)> {
         let (observed, left_out) = (self.observed, self.left_out);
-        let trusted = consumer.principals.iter().filter(move |principal| !left_out.contains(*principal));
+        let trusted = consumer.principals.iter().filter(move |principal| !left_out.contains_key(*principal));
         trusted.filter_map(move |principal| Some((principal, observed.entity(principal)?)))
     }
 }
@@ -30,10 +35,12 @@ pub(super) fn entity_missing(case: &Case<'_>) -> Vec<Finding> {
     for consumer in &case.desired.consumers {
         for principal in &consumer.principals {
             let Some(Ok(Entity::Absent { elsewhere })) = case.observed.entities.get(principal) else { continue };
-            let existed = case.left_out.contains(principal)
+            let existed = case.left_out.contains_key(principal)
                 || consumer.trust == Trust::Account && case.record.unique_id(principal).is_some();
             let (observed, advice) = match elsewhere {
-                Some(other) => (other.to_string(), format!("; the same name exists as {other}, and the path is part of the name")),
+                Some(other) => {
+                    (other.to_string(), format!("; the same name exists as {other}, and the path is part of the name"))
+                }
                 None => ("does not exist".to_owned(), String::new()),
             };
             findings.push(Finding {
@@ -97,16 +104,16 @@ impl Case<'_> {
         let (kind, found, expected, observed, what) = match live {
             None => {
                 let lost = policy.principals.join(", ");
-                let what = format!("{} is missing; without it {lost} cannot use the key", policy.label);
-                (DriftKind::PolicyMissing, None, wanted.to_json(), "no such policy".to_owned(), what)
+                let what = format!("is missing; without it {lost} cannot use the key");
+                (DriftKind::PolicyMissing, None, allows(consumer), "no such policy".to_owned(), what)
             }
             Some(Err(malformed)) => {
-                let what = format!("{} cannot be read as a policy: {malformed}", policy.label);
-                (DriftKind::PolicyChanged, Some(String::new()), wanted.to_json(), malformed.to_string(), what)
+                let what = format!("cannot be read as a policy: {malformed}");
+                (DriftKind::PolicyChanged, Some(String::new()), allows(consumer), malformed.to_string(), what)
             }
             Some(Ok(live)) => {
                 let difference = document_difference(wanted, live, self.context)?;
-                let what = format!("{} differs: {difference}", policy.label);
+                let what = format!("differs: {difference}");
                 let found = document_fingerprint(live, self.context);
                 (DriftKind::PolicyChanged, Some(found), difference.expected_text(), difference.observed_text(), what)
             }
@@ -114,11 +121,12 @@ impl Case<'_> {
         let cause = self.cause(&policy.resource, found.as_deref(), policy.lagging);
         let message = match cause {
             Cause::Conflict => format!(
-                "{what}; it is not known to have been written for this object and is left as it is: remove it, or annotate this object with {}=true to \
-                 replace it",
+                "{} is not known to have been written for this object, although it has its name, and is left as it is: remove it, or \
+                 annotate this object with {}=true to replace it; it {what}",
+                policy.label,
                 sharedkey_api::TAKE_OVER
             ),
-            _ => what,
+            _ => format!("{} {what}", policy.label),
         };
         Some(Finding {
             kind,
@@ -134,6 +142,10 @@ impl Case<'_> {
     }
 }
 
+fn allows(consumer: &DesiredConsumer) -> String {
+    format!("allows {} on the key", consumer.actions.iter().cloned().collect::<Vec<_>>().join(", "))
+}
+
 /// `PolicyMissing`, `PolicyChanged`, `DefaultVersionChanged` and `PolicyDetached` of managed policies.
 pub(super) fn managed(case: &Case<'_>) -> Vec<Finding> {
     let Some(key) = case.key else { return Vec::new() };
@@ -141,6 +153,10 @@ pub(super) fn managed(case: &Case<'_>) -> Vec<Finding> {
     for consumer in case.delegating(Delegation::ManagedPolicy) {
         let arn = consumer.managed_policy(&case.desired.names, case.context.partition);
         let Some(Ok(live)) = case.observed.managed.get(&arn) else { continue };
+        // A policy that nobody could have attached changes nothing for anybody.
+        if case.present(consumer).next().is_none() {
+            continue;
+        }
         let wanted = consumer.delegation_document(key);
         findings.extend(case.managed_document(consumer, &arn, &wanted, live));
         findings.extend(case.detached(consumer, &arn, live));
@@ -179,19 +195,19 @@ impl Case<'_> {
         live: &ManagedPolicy,
         finding: &Finding,
     ) -> Option<Finding> {
-        let ManagedPolicy::Present { default_version, others, .. } = live else { return None };
+        let ManagedPolicy::Present { default_version, others, document: Ok(document), .. } = live else { return None };
         if finding.cause != Cause::Drift {
             return None;
         }
         let (right, _) =
             others.iter().find(|(_, document)| document_difference(wanted, document, self.context).is_none())?;
+        let difference = document_difference(wanted, document, self.context)?;
         Some(Finding {
             kind: DriftKind::DefaultVersionChanged,
             expected: Some(right.clone()),
             observed: Some(default_version.clone()),
             message: format!(
-                "the default version of {arn} was switched from {right} to {default_version}, and {}",
-                finding.message
+                "the default version of {arn} was switched from {right} to {default_version}, which differs: {difference}"
             ),
             ..finding.clone()
         })
@@ -204,7 +220,11 @@ impl Case<'_> {
             .map(|(principal, state)| {
                 let resource = Resource::Attachment { policy: arn.clone(), entity: principal.clone() };
                 // A policy that is gone is one finding, not one for each principal that it was attached to.
-                let known = if absent { Cause::NotYet } else { self.cause(&resource, None, state.lagging.contains(&arn.to_string())) };
+                let known = if absent {
+                    Cause::NotYet
+                } else {
+                    self.cause(&resource, None, state.lagging.contains(&arn.to_string()))
+                };
                 Finding {
                     kind: DriftKind::PolicyDetached,
                     cause: known,
@@ -218,5 +238,249 @@ impl Case<'_> {
                 }
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sharedkey_api::DriftKind as K;
+
+    use super::*;
+    use crate::{
+        compare::testing::{ANNA, APP, POLICY, World, arn, kinds, page, parse, refused},
+        ledger::State,
+    };
+
+    fn all(world: &World) -> Vec<Finding> {
+        [entity_missing, inline, managed].into_iter().flat_map(|check| world.check(check)).collect()
+    }
+
+    fn managed_arn() -> PolicyArn {
+        format!("arn:aws:iam::444455556666:policy/{POLICY}").parse().unwrap()
+    }
+
+    /// Puts another document in force under another version.
+    fn put_in_force(world: &mut World, version: &str, text: &str) {
+        let before = world.observed.managed.get_mut(&managed_arn()).unwrap().as_mut().unwrap();
+        let ManagedPolicy::Present { default_version, document, others, .. } = before else { panic!("{before:?}") };
+        others.insert(std::mem::replace(default_version, version.to_owned()), document.clone().unwrap());
+        *document = Ok(parse(text));
+    }
+
+    const DENY: &str =
+        r#"{"Version":"2012-10-17","Statement":[{"Sid":"SharedKeyUse","Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+
+    #[test]
+    fn policies_that_stand_as_they_should_are_no_finding() {
+        assert_eq!(all(&World::shared()), []);
+        assert_eq!(all(&World::managed()), []);
+    }
+
+    #[test]
+    fn spelling_of_an_inline_policy_and_policies_of_others_are_no_finding() {
+        let mut world = World::shared();
+        let state = world.entity(APP);
+        let text = state.inline[POLICY].as_ref().unwrap().to_json();
+        let reordered = text.replace(r#""kms:Decrypt","kms:DescribeKey""#, r#""KMS:DescribeKey","kms:decrypt""#);
+        state.inline.insert(POLICY.into(), Ok(parse(&reordered)));
+        state.inline.insert("somebody's".into(), Ok(parse(DENY)));
+        assert_eq!(all(&world), []);
+    }
+
+    #[test]
+    fn an_inline_policy_is_missing_or_changed_on_each_principal_alone() {
+        let mut world = World::shared();
+        world.entity(APP).inline.clear();
+        let changed = world.entity(ANNA).inline[POLICY].as_ref().unwrap().to_json().replace(r#""kms:Decrypt","#, "");
+        world.entity(ANNA).inline.insert(POLICY.into(), Ok(parse(&changed)));
+        insta::assert_snapshot!(page(&all(&world)), @r#"
+        delegation PolicyMissing (Drift) in 444455556666 for [role/App], sharedkey@prod@team@orders@partner
+          expected: allows kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey*, kms:ReEncrypt* on the key
+          observed: no such policy
+          inline policy "sharedkey@prod@team@orders@partner" of arn:aws:iam::444455556666:role/App is missing; without it arn:aws:iam::444455556666:role/App cannot use the key
+        delegation PolicyChanged (Drift) in 444455556666 for [user/Anna], sharedkey@prod@team@orders@partner
+          expected: actions: kms:Decrypt
+          observed: actions: not kms:Decrypt
+          inline policy "sharedkey@prod@team@orders@partner" of arn:aws:iam::444455556666:user/Anna differs: statement "SharedKeyUse": actions: missing kms:Decrypt
+        "#);
+    }
+
+    #[test]
+    fn an_inline_policy_that_is_no_policy_is_changed() {
+        let mut world = World::shared();
+        world.entity(APP).inline.insert(POLICY.into(), PolicyDocument::parse("{}"));
+        insta::assert_snapshot!(page(&all(&world)), @r#"
+        delegation PolicyChanged (Drift) in 444455556666 for [role/App], sharedkey@prod@team@orders@partner
+          expected: allows kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey*, kms:ReEncrypt* on the key
+          observed: malformed policy: Statement: missing
+          inline policy "sharedkey@prod@team@orders@partner" of arn:aws:iam::444455556666:role/App cannot be read as a policy: malformed policy: Statement: missing
+        "#);
+    }
+
+    #[test]
+    fn a_managed_policy_is_missing_once_and_not_detached_besides() {
+        let mut world = World::managed();
+        world.observed.managed.insert(managed_arn(), Ok(ManagedPolicy::Absent { lagging: false }));
+        world.entity(APP).attached.clear();
+        world.entity(ANNA).attached.clear();
+        let drift: Vec<Finding> = all(&world).into_iter().filter(|finding| finding.cause == Cause::Drift).collect();
+        insta::assert_snapshot!(page(&drift), @"
+        delegation PolicyMissing (Drift) in 444455556666 for [role/App, user/Anna], arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner
+          expected: allows kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey*, kms:ReEncrypt* on the key
+          observed: no such policy
+          managed policy arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner is missing; without it arn:aws:iam::444455556666:role/App, arn:aws:iam::444455556666:user/Anna cannot use the key
+        ");
+        assert_eq!(kinds(&all(&world))[1..], [(K::PolicyDetached, Cause::NotYet), (K::PolicyDetached, Cause::NotYet)]);
+    }
+
+    #[test]
+    fn a_managed_policy_that_was_detached_is_found_on_its_principal() {
+        let mut world = World::managed();
+        world.entity(ANNA).attached.clear();
+        insta::assert_snapshot!(page(&all(&world)), @"
+        delegation PolicyDetached (Drift) in 444455556666 for [user/Anna], arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner
+          expected: attached
+          observed: not attached
+          arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner is not attached to arn:aws:iam::444455556666:user/Anna, which cannot use the key without it
+        ");
+    }
+
+    #[test]
+    fn a_switched_default_version_names_both_versions_and_what_that_means() {
+        let mut world = World::managed();
+        put_in_force(&mut world, "v2", DENY);
+        insta::assert_snapshot!(page(&all(&world)), @r#"
+        delegation DefaultVersionChanged (Drift) in 444455556666 for [role/App, user/Anna], arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner
+          expected: v1
+          observed: v2
+          the default version of arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner was switched from v1 to v2, which differs: statement "SharedKeyUse": effect: expected Allow, observed Deny; actions: missing [kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:generatedatakey*, kms:reencrypt*], unexpected *; resources: missing arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab, unexpected *
+        "#);
+    }
+
+    #[test]
+    fn a_managed_policy_without_the_right_version_is_changed() {
+        let mut world = World::managed();
+        put_in_force(&mut world, "v2", DENY);
+        put_in_force(&mut world, "v3", &DENY.replace("Deny", "Allow"));
+        let Some(Ok(ManagedPolicy::Present { others, .. })) = world.observed.managed.get_mut(&managed_arn()) else {
+            panic!("there is a policy")
+        };
+        others.remove("v1");
+        assert_eq!(kinds(&all(&world)), [(K::PolicyChanged, Cause::Drift)]);
+    }
+
+    #[test]
+    fn a_managed_policy_that_nobody_is_to_carry_is_not_asked_for() {
+        let mut world = World::managed();
+        world.partner().trust = Trust::Account;
+        world.partner().principals.clear();
+        world.settle();
+        assert_eq!(world.compare().findings, []);
+        assert!(matches!(world.observed.managed[&managed_arn()], Ok(ManagedPolicy::Absent { .. })));
+    }
+
+    #[test]
+    fn a_principal_that_never_was_is_not_there_yet_and_blocks() {
+        let mut world = World::fresh();
+        world.observed.entities.insert(arn(APP), Ok(Entity::Absent { elsewhere: None }));
+        insta::assert_snapshot!(page(&world.check(entity_missing)), @r#"
+        delegation EntityMissing (NotYet) in 444455556666 for [role/App], arn:aws:iam::444455556666:role/App
+          expected: exists
+          observed: does not exist
+          arn:aws:iam::444455556666:role/App of consumer "partner" does not exist in account 444455556666; create it, or remove it from the spec
+        "#);
+        assert_eq!(world.compare().blockers[0].reason.as_ref(), "PrincipalNotFound");
+    }
+
+    #[test]
+    fn a_principal_under_another_path_is_named() {
+        let mut world = World::fresh();
+        let elsewhere = Some(arn("arn:aws:iam::444455556666:role/team/App"));
+        world.observed.entities.insert(arn(APP), Ok(Entity::Absent { elsewhere }));
+        insta::assert_snapshot!(world.check(entity_missing)[0].message, @r#"arn:aws:iam::444455556666:role/App of consumer "partner" does not exist in account 444455556666; the same name exists as arn:aws:iam::444455556666:role/team/App, and the path is part of the name; create it, or remove it from the spec"#);
+    }
+
+    #[test]
+    fn a_principal_that_vanished_after_it_was_trusted_is_drift_and_blocks_nobody() {
+        for trust in [Trust::Principals, Trust::Account] {
+            let mut world = World::fresh();
+            world.partner().trust = trust;
+            world.settle();
+            world.delete(APP);
+            assert_eq!(kinds(&world.check(entity_missing)), [(K::EntityMissing, Cause::Drift)], "{trust:?}");
+            assert_eq!(world.compare().blockers, [], "{trust:?}");
+        }
+    }
+
+    #[test]
+    fn a_recreated_principal_is_not_delegated_to() {
+        let mut world = World::shared();
+        world.recreate(APP, "AROAAPP0000000000002");
+        assert_eq!(all(&world), []);
+    }
+
+    #[test]
+    fn a_principal_that_could_not_be_read_is_not_guessed_about() {
+        let mut world = World::shared();
+        world.observed.entities.insert(arn(APP), Err(refused("444455556666", "iam:GetRole", APP)));
+        assert_eq!(all(&world), []);
+    }
+
+    #[test]
+    fn what_nobody_asked_us_to_delegate_is_not_looked_at() {
+        for handoff in [false, true] {
+            let mut world = World::shared();
+            world.entity(APP).inline.clear();
+            world.partner().delegation = Delegation::None;
+            if handoff {
+                world.partner().reach = None;
+            }
+            assert_eq!(world.check(inline), []);
+        }
+    }
+
+    #[test]
+    fn the_cause_is_found_by_what_the_ledger_knows() {
+        let gone = |world: &mut World| world.entity(APP).inline.clear();
+        let edited = |world: &mut World| drop(world.entity(APP).inline.insert(POLICY.into(), Ok(parse(DENY))));
+        let respecified = |world: &mut World| {
+            let document = world.entity(ANNA).inline[POLICY].clone();
+            world.partner().actions.clear();
+            world.partner().actions.insert("kms:Decrypt".into());
+            world.settle();
+            world.partner().actions.insert("kms:DescribeKey".into());
+            world.entity(ANNA).inline.insert(POLICY.into(), document);
+        };
+        let unknown = |world: &mut World| world.record.targets.clear();
+        let intended =
+            |world: &mut World| world.record.targets.iter_mut().for_each(|target| target.state = State::Intended);
+        let lagging = |world: &mut World| assert!(world.entity(APP).lagging.insert(POLICY.into()));
+        type Change<'a> = &'a dyn Fn(&mut World);
+        let cases: [(&[Change<'_>], K, Cause); 9] = [
+            (&[&gone], K::PolicyMissing, Cause::Drift),
+            (&[&edited], K::PolicyChanged, Cause::Drift),
+            (&[&gone, &unknown], K::PolicyMissing, Cause::NotYet),
+            (&[&respecified], K::PolicyChanged, Cause::SpecChanged),
+            (&[&respecified, &intended], K::PolicyChanged, Cause::SpecChanged),
+            (&[&edited, &intended], K::PolicyChanged, Cause::Drift),
+            (&[&edited, &unknown], K::PolicyChanged, Cause::Conflict),
+            (&[&edited, &lagging], K::PolicyChanged, Cause::Propagating),
+            (&[&gone, &unknown, &lagging], K::PolicyMissing, Cause::Propagating),
+        ];
+        for (index, (changes, kind, cause)) in cases.into_iter().enumerate() {
+            let mut world = World::shared();
+            changes.iter().for_each(|change| change(&mut world));
+            let of_app = |finding: &Finding| finding.principals == [APP];
+            let found: Vec<Finding> = all(&world).into_iter().filter(of_app).collect();
+            assert_eq!(kinds(&found), [(kind, cause)], "case {index}");
+        }
+    }
+
+    #[test]
+    fn a_policy_under_our_name_that_nobody_knows_blocks_and_says_how_to_go_on() {
+        let mut world = World::shared();
+        world.entity(APP).inline.insert(POLICY.into(), Ok(parse(DENY)));
+        world.record.targets.clear();
+        insta::assert_snapshot!(world.compare().blockers[0].message, @r#"inline policy "sharedkey@prod@team@orders@partner" of arn:aws:iam::444455556666:role/App is not known to have been written for this object, although it has its name, and is left as it is: remove it, or annotate this object with sharedkey.dev/take-over=true to replace it; it differs: statement "SharedKeyUse": effect: expected Allow, observed Deny; actions: missing [kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:generatedatakey*, kms:reencrypt*], unexpected *; resources: missing arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab, unexpected *"#);
     }
 }

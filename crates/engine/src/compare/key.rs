@@ -5,7 +5,14 @@ use sharedkey_api::{DriftKind, conditions::Reason};
 use super::{Case, Cause, Finding};
 use crate::{observed::AliasTarget, plan::Blocker};
 
-fn finding(case: &Case<'_>, kind: DriftKind, subject: String, expected: &str, observed: &str, message: String) -> Vec<Finding> {
+fn finding(
+    case: &Case<'_>,
+    kind: DriftKind,
+    subject: String,
+    expected: &str,
+    observed: &str,
+    message: String,
+) -> Vec<Finding> {
     vec![Finding {
         kind,
         cause: Cause::Drift,
@@ -27,8 +34,9 @@ pub(super) fn missing(case: &Case<'_>) -> Vec<Finding> {
     }
     let subject = known.as_ref().map_or_else(|| case.desired.key.source.to_string(), ToString::to_string);
     let (owner, region) = (case.owner(), &case.desired.key.region);
-    let message =
-        format!("{subject} does not exist in account {owner}, Region {region}; correct spec.key or create it, nothing can be shared until then");
+    let message = format!(
+        "{subject} does not exist in account {owner}, Region {region}; correct spec.key or create it, nothing can be shared until then"
+    );
     finding(case, DriftKind::KeyMissing, subject, "exists", "does not exist", message)
 }
 

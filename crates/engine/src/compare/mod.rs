@@ -6,11 +6,12 @@
 mod access;
 mod delegation;
 mod key;
+mod principal;
 mod statement;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sharedkey_api::{DriftKind, Mode, conditions::Reason};
 use sharedkey_policy::{AccountId, EntityArn, KeyArn, NormalContext, PolicyDocument, Statement};
@@ -30,8 +31,9 @@ pub struct Comparison {
     pub key: Option<KeyArn>,
     /// The statements that have to stand in the key policy.
     pub statements: Vec<WantedStatement>,
-    /// Principals that are not named although the spec names them: gone, or recreated by somebody (D§1.4).
-    pub left_out: BTreeSet<EntityArn>,
+    /// Principals that are not named although the spec names them, because they are gone or were recreated by somebody (D§1.4),
+    /// with the unique id of the one that was trusted.
+    pub left_out: BTreeMap<EntityArn, String>,
     /// What differs.
     pub findings: Vec<Finding>,
     /// What is ours in AWS and no longer asked for.
@@ -92,6 +94,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether a write of ours mends it. The rest needs a decision that is not ours, like trusting a recreated role (D§1.4).
+    pub fn is_mendable(&self) -> bool {
+        self.resource.is_some()
+    }
+
     /// Whether status reports the finding as drift. In Observe mode nothing is written, so whatever differs is outstanding.
     pub fn is_drift(&self, mode: Mode) -> bool {
         match self.cause {
@@ -109,7 +116,7 @@ pub(crate) struct Case<'a> {
     pub record: &'a Record,
     pub key: Option<&'a KeyArn>,
     pub statements: &'a [WantedStatement],
-    pub left_out: &'a BTreeSet<EntityArn>,
+    pub left_out: &'a BTreeMap<EntityArn, String>,
     pub context: &'a NormalContext,
     pub verdicts: &'a [ConsumerVerdict],
 }
@@ -132,10 +139,12 @@ impl<'a> Case<'a> {
             (Some(_), _) => Cause::Drift,
             (None, None) => Cause::NotYet,
             (None, Some(found)) => match self.record.get(resource) {
-                // Our own write whose answer never came, or one that a crash cut off from its confirmation.
+                // Our own write whose answer never came, or one that a crash cut off from its confirmation. Nothing is intended
+                // over what is not known, so whatever else stands there came after it.
                 Some(intended) if intended.fingerprint == found => Cause::SpecChanged,
-                _ if self.desired.take_over => Cause::NotYet,
-                _ => Cause::Conflict,
+                Some(_) => Cause::Drift,
+                None if self.desired.take_over => Cause::NotYet,
+                None => Cause::Conflict,
             },
         }
     }
@@ -152,8 +161,8 @@ const CHECKS: [Check; 13] = [
     statement::missing,
     statement::changed,
     statement::duplicated,
-    statement::recreated,
-    statement::orphaned,
+    principal::recreated,
+    principal::orphaned,
     delegation::entity_missing,
     delegation::inline,
     delegation::managed,
@@ -163,7 +172,7 @@ const CHECKS: [Check; 13] = [
 /// Compares the spec with AWS.
 pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Comparison {
     let key = observed.key.arn.as_ref().ok().and_then(Option::as_ref);
-    let left_out = statement::left_out(desired, observed, record);
+    let left_out = principal::left_out(desired, observed, record);
     let context = NormalContext { partition: desired.key.partition(), unique_ids: observed.unique_ids() };
     let statements = key.map(|key| wanted(desired, key, &left_out)).unwrap_or_default();
     let verdicts = verdict::verdicts(desired, observed, key);
@@ -195,7 +204,7 @@ impl Comparison {
     }
 }
 
-fn wanted(desired: &Desired, key: &KeyArn, left_out: &BTreeSet<EntityArn>) -> Vec<WantedStatement> {
+fn wanted(desired: &Desired, key: &KeyArn, left_out: &BTreeMap<EntityArn, String>) -> Vec<WantedStatement> {
     desired
         .consumers
         .iter()
@@ -220,7 +229,7 @@ fn leftovers(desired: &Desired, key: Option<&KeyArn>, record: &Record) -> Vec<Ta
         asked.extend(consumer.principals.iter().flat_map(|principal| consumer.delegated_by(&desired.names, principal)));
     }
     if let Some(key) = key {
-        asked.extend(wanted(desired, key, &BTreeSet::new()).into_iter().map(|wanted| wanted.resource));
+        asked.extend(wanted(desired, key, &BTreeMap::new()).into_iter().map(|wanted| wanted.resource));
     }
     record.targets.iter().filter(|target| !asked.contains(&target.resource)).cloned().collect()
 }

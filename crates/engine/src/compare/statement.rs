@@ -3,15 +3,9 @@
 use std::collections::BTreeSet;
 
 use sharedkey_api::DriftKind;
-use sharedkey_policy::{Difference, EntityArn, Statement, difference, fingerprint, is_unique_id};
+use sharedkey_policy::{Difference, NormalContext, Statement, difference, fingerprint, is_unique_id};
 
 use super::{Case, Cause, Finding, WantedStatement};
-use crate::{
-    desired::{Desired, DesiredConsumer, Trust},
-    ledger::Record,
-    names::Part,
-    observed::{Entity, Observed},
-};
 
 impl Case<'_> {
     fn statement_finding(&self, kind: DriftKind, cause: Cause, wanted: &WantedStatement, message: String) -> Finding {
@@ -41,6 +35,10 @@ impl Case<'_> {
 impl WantedStatement {
     fn principals(&self) -> Vec<String> {
         self.statement.aws_principals().map(str::to_owned).collect()
+    }
+
+    fn actions(&self) -> &[String] {
+        self.statement.actions().map(|actions| actions.patterns.as_slice()).unwrap_or_default()
     }
 
     fn sid(&self) -> &str {
@@ -81,7 +79,7 @@ pub(super) fn missing(case: &Case<'_>) -> Vec<Finding> {
             case.key_name()
         );
         Finding {
-            expected: Some(wanted.statement.to_json().to_owned()),
+            expected: Some(format!("allows {}", wanted.actions().join(", "))),
             observed: Some("no such statement".to_owned()),
             ..case.statement_finding(DriftKind::StatementMissing, cause, wanted, message)
         }
@@ -96,7 +94,7 @@ pub(super) fn changed(case: &Case<'_>) -> Vec<Finding> {
     for wanted in case.statements {
         let Some(live) = document.with_sid(wanted.sid()).next() else { continue };
         let Some(difference) = case.real_difference(&wanted.statement, live) else { continue };
-        let found = fingerprint(live, case.context);
+        let found = case.as_written(wanted, live);
         let cause = case.cause(&wanted.resource, Some(&found), case.policy_lags());
         if cause != Cause::Conflict && difference.is_only_missing_principals() {
             findings.extend(principals_missing(case, wanted, &difference, cause));
@@ -131,8 +129,8 @@ fn principals_missing<'a>(
 fn statement_changed(case: &Case<'_>, wanted: &WantedStatement, difference: &Difference, cause: Cause) -> Finding {
     let message = if cause == Cause::Conflict {
         format!(
-            "statement {:?} stands in the key policy of {} under this object's name, is not known to have been written for it and differs \
-             from the spec ({difference}); it is left as it is: remove it, or annotate this object with {}=true to replace it",
+            "statement {:?} in the key policy of {} is not known to have been written for this object, although it has its name, and is \
+             left as it is: remove it, or annotate this object with {}=true to replace it; it differs: {difference}",
             wanted.sid(),
             case.key_name(),
             sharedkey_api::TAKE_OVER
@@ -151,13 +149,29 @@ fn statement_changed(case: &Case<'_>, wanted: &WantedStatement, difference: &Dif
 }
 
 impl Case<'_> {
-    /// The difference that matters: another spelling of the same actions does not, and principals that are left out on purpose, or
-    /// that KMS shows as ids because they were deleted, have kinds of their own.
+    /// The difference that matters: another spelling of the same actions does not, and principals that were deleted since we named
+    /// them have kinds of their own. One that was created again and is named is a difference: nobody asked to trust it.
     fn real_difference(&self, wanted: &Statement, live: &Statement) -> Option<Difference> {
         let mut difference = difference(wanted, live, self.context)?;
-        let left_out: BTreeSet<String> = self.left_out.iter().map(ToString::to_string).collect();
-        difference.principals.unexpected.retain(|principal| !is_unique_id(principal) && !left_out.contains(principal));
+        let deleted = self.left_out.iter().filter(|(principal, _)| self.observed.entity(principal).is_none());
+        let deleted: BTreeSet<String> = deleted.map(|(principal, _)| principal.to_string()).collect();
+        let orphans: BTreeSet<&String> = self.left_out.values().collect();
+        let gone = |principal: &String| deleted.contains(principal) || orphans.contains(principal);
+        difference.principals.unexpected.retain(|principal| !gone(principal));
         (!difference.is_empty() && !difference.equivalent).then_some(difference)
+    }
+
+    /// The fingerprint of a statement as it was when we wrote it, before KMS put ids for those who were deleted since (D§1.4):
+    /// with their names, or without them if the ledger knows that they were left out.
+    fn as_written(&self, wanted: &WantedStatement, live: &Statement) -> String {
+        let known = self.record.get(&wanted.resource).map(|target| target.fingerprint.as_str());
+        let without = live.without_principals(is_unique_id).map(|statement| fingerprint(&statement, self.context));
+        if let Some(without) = without.filter(|without| Some(without.as_str()) == known) {
+            return without;
+        }
+        let mut unique_ids = self.record.unique_ids();
+        unique_ids.extend(self.context.unique_ids.clone());
+        fingerprint(live, &NormalContext { partition: self.context.partition, unique_ids })
     }
 }
 
@@ -168,7 +182,8 @@ pub(super) fn duplicated(case: &Case<'_>) -> Vec<Finding> {
     counted
         .filter(|(_, count)| *count > 1)
         .map(|(wanted, count)| {
-            let message = format!("{count} statements in the key policy of {} have the Sid {:?}", case.key_name(), wanted.sid());
+            let message =
+                format!("{count} statements in the key policy of {} have the Sid {:?}", case.key_name(), wanted.sid());
             let cause = if case.policy_lags() { Cause::Propagating } else { Cause::Drift };
             Finding {
                 expected: Some("1 statement".to_owned()),
@@ -179,104 +194,221 @@ pub(super) fn duplicated(case: &Case<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// Principals that our statements must not name at the moment: those that were deleted after they had been trusted, and those
-/// that somebody has created again since (D§1.4). Naming the ARN again would trust whoever created it.
-pub(super) fn left_out(desired: &Desired, observed: &Observed, record: &Record) -> BTreeSet<EntityArn> {
-    let mut left_out = BTreeSet::new();
-    for consumer in desired.consumers.iter().filter(|consumer| consumer.trust == Trust::Principals) {
-        for principal in &consumer.principals {
-            let trusted = trusted_id(desired, consumer, principal, observed, record);
-            let gone = match observed.entities.get(principal) {
-                Some(Ok(Entity::Present(state))) => trusted.is_some_and(|id| id != state.unique_id),
-                Some(Ok(Entity::Absent { .. })) => trusted.is_some(),
-                Some(Err(_)) | None => false,
-            };
-            if gone {
-                left_out.insert(principal.clone());
-            }
-        }
-    }
-    left_out
-}
+#[cfg(test)]
+mod tests {
+    use sharedkey_api::DriftKind as K;
 
-/// The id that was trusted under this ARN, as far as it is known: from the ledger, or because our statement names a deleted
-/// principal in the place where this one should stand.
-fn trusted_id(
-    desired: &Desired,
-    consumer: &DesiredConsumer,
-    principal: &EntityArn,
-    observed: &Observed,
-    record: &Record,
-) -> Option<String> {
-    if let Some(id) = record.unique_id(principal) {
-        return Some(id.to_owned());
-    }
-    let sid = desired.names.sid(&consumer.name, Part::Use);
-    let statement = observed.document()?.with_sid(sid.as_str()).next()?;
-    if statement.aws_principals().any(|name| name == principal.to_string()) {
-        return None;
-    }
-    let known = observed.unique_ids();
-    let mut orphans = statement.aws_principals().filter(|name| is_unique_id(name) && !known.contains_key(*name));
-    orphans.next().map(str::to_owned)
-}
+    use super::*;
+    use crate::{
+        compare::testing::{ANNA, APP, APP_ID, FOREIGN, OURS, SID, World, kinds, page},
+        desired::Trust,
+        ledger::State,
+    };
 
-/// `PrincipalRecreated`
-pub(super) fn recreated(case: &Case<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for wanted in case.desired.consumers.iter().filter(|consumer| consumer.trust == Trust::Principals) {
-        for principal in wanted.principals.iter().filter(|principal| case.left_out.contains(*principal)) {
-            let Some(state) = case.observed.entity(principal) else { continue };
-            let before = trusted_id(case.desired, wanted, principal, case.observed, case.record).unwrap_or_default();
-            findings.push(Finding {
-                kind: DriftKind::PrincipalRecreated,
-                cause: Cause::Drift,
-                account: case.owner().clone(),
-                principals: vec![principal.to_string()],
-                resource: None,
-                subject: case.desired.names.sid(&wanted.name, Part::Use).to_string(),
-                message: format!(
-                    "{principal} was deleted and created again: it is {} now, and {before} was trusted; the key policy does not trust the new one; \
-                     remove the principal from the spec and add it again to trust it",
-                    state.unique_id
-                ),
-                expected: Some(before),
-                observed: Some(state.unique_id.clone()),
-            });
-        }
+    fn all(world: &World) -> Vec<Finding> {
+        [unreadable, missing, changed, duplicated].into_iter().flat_map(|check| world.check(check)).collect()
     }
-    findings
-}
 
-/// `OrphanedPrincipal`: a statement of ours names a principal that was deleted. It leaves the statement at the next write.
-pub(super) fn orphaned(case: &Case<'_>) -> Vec<Finding> {
-    let Some(document) = case.document() else { return Vec::new() };
-    let mut findings = Vec::new();
-    for consumer in &case.desired.consumers {
-        let absent: Vec<String> =
-            consumer.principals.iter().filter(|arn| case.observed.is_absent(arn)).map(ToString::to_string).collect();
-        if absent.is_empty() {
-            continue;
+    /// Our statement with one piece of its text replaced.
+    fn edited(from: &str, to: &str) -> World {
+        let mut world = World::shared();
+        world.put_statements(&[FOREIGN[0], OURS, FOREIGN[1]]);
+        world.edit_policy(from, to);
+        world
+    }
+
+    #[test]
+    fn what_kms_and_others_may_do_to_a_statement_is_no_finding() {
+        let added = format!("{},{}", FOREIGN[1].replace("Auditor", "Other"), FOREIGN[1]);
+        for (case, from, to) in [
+            ("order of principals", &format!("{APP:?},{ANNA:?}")[..], &format!("{ANNA:?},{APP:?}")[..]),
+            ("order of actions", r#""kms:Decrypt","kms:DescribeKey""#, r#""kms:DescribeKey","kms:Decrypt""#),
+            ("a list of one", r#""kms:ReEncrypt*"],"Resource":"*""#, r#""kms:ReEncrypt*"],"Resource":["*"]"#),
+            ("letter case", r#""Effect":"Allow","Principal":{"AWS":["#, r#""Effect":"allow","Principal":{"AWS":["#),
+            ("letter case of actions", "kms:Encrypt", "KMS:encrypt"),
+            ("duplicates", &format!("{APP:?}"), &format!("{APP:?},{APP:?}")),
+            ("the id of who exists", &format!("{APP:?}"), &format!("{APP_ID:?}")),
+            ("wildcards spelled out", r#""kms:ReEncrypt*""#, r#""kms:ReEncryptFrom","kms:ReEncryptTo""#),
+            ("an empty Condition", r#","Action":["kms:Decrypt""#, r#","Condition":{},"Action":["kms:Decrypt""#),
+            ("a statement of others more", FOREIGN[1], &added),
+            ("a statement of others less", &format!(",{}", FOREIGN[1]), ""),
+            ("order of statements", &format!("{},{OURS}", FOREIGN[0]), &format!("{OURS},{}", FOREIGN[0])),
+        ] {
+            assert_eq!(page(&all(&edited(from, to))), "", "{case}");
         }
-        let sid = case.desired.names.sid(&consumer.name, Part::Use);
-        let named = document.with_sid(sid.as_str()).flat_map(Statement::aws_principals);
-        for id in named.filter(|name| is_unique_id(name) && !case.context.unique_ids.contains_key(*name)) {
-            findings.push(Finding {
-                kind: DriftKind::OrphanedPrincipal,
-                cause: Cause::Drift,
-                account: case.owner().clone(),
-                principals: absent.clone(),
-                resource: None,
-                subject: sid.to_string(),
-                expected: Some(absent.join(", ")),
-                message: format!(
-                    "statement \"{sid}\" in the key policy of {} names {id}, a principal that was deleted; of the spec's principals these do not exist: {}",
-                    case.key_name(),
-                    absent.join(", ")
-                ),
-                observed: Some(id.to_owned()),
-            });
+        assert_eq!(page(&all(&World::shared())), "");
+    }
+
+    #[test]
+    fn an_account_id_and_its_root_are_the_same_account() {
+        let mut world = World::fresh();
+        world.partner().trust = Trust::Account;
+        world.settle();
+        world.edit_policy("arn:aws:iam::444455556666:root", "444455556666");
+        assert_eq!(page(&all(&world)), "");
+        world.edit_policy("\"444455556666\"", "\"arn:aws-cn:iam::444455556666:root\"");
+        assert_eq!(kinds(&all(&world)), [(K::StatementChanged, Cause::Drift)]);
+    }
+
+    #[test]
+    fn a_statement_that_is_gone_is_missing() {
+        let mut world = World::shared();
+        world.put_statements(&FOREIGN);
+        insta::assert_snapshot!(page(&all(&world)), @r#"
+        keyPolicy StatementMissing (Drift) in 111122223333 for [role/App, user/Anna], SharedKey/prod/team/orders/partner
+          expected: allows kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey*, kms:ReEncrypt*
+          observed: no such statement
+          statement "SharedKey/prod/team/orders/partner" is not in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab; without it arn:aws:iam::444455556666:role/App, arn:aws:iam::444455556666:user/Anna cannot use the key
+        "#);
+    }
+
+    #[test]
+    fn every_edit_is_named_by_what_it_changed() {
+        let action = edited(r#""kms:Decrypt","#, "");
+        let more = edited(r#""kms:Decrypt","#, r#""kms:Decrypt","kms:PutKeyPolicy","#);
+        let condition = edited(
+            r#"*"],"Resource":"*""#,
+            r#"*"],"Resource":"*","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}"#,
+        );
+        let effect = edited(r#"partner","Effect":"Allow""#, r#"partner","Effect":"Deny""#);
+        let principal = edited(APP, "arn:aws:iam::444455556666:role/Eve");
+        let everyone = edited(&format!("[{APP:?},{ANNA:?}]"), r#""*""#);
+        let pages = [action, more, condition, effect, principal, everyone].map(|world| page(&all(&world)));
+        insta::assert_snapshot!(pages.join("\n\n"), @r#"
+        keyPolicy StatementChanged (Drift) in 111122223333 for [role/App, user/Anna], SharedKey/prod/team/orders/partner
+          expected: actions: kms:Decrypt
+          observed: actions: not kms:Decrypt
+          statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab differs: actions: missing kms:Decrypt
+
+        keyPolicy StatementChanged (Drift) in 111122223333 for [role/App, user/Anna], SharedKey/prod/team/orders/partner
+          expected: actions: not kms:PutKeyPolicy
+          observed: actions: kms:PutKeyPolicy
+          statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab differs: actions: unexpected kms:PutKeyPolicy
+
+        keyPolicy StatementChanged (Drift) in 111122223333 for [role/App, user/Anna], SharedKey/prod/team/orders/partner
+          expected: condition StringEquals aws:PrincipalOrgID: absent
+          observed: condition StringEquals aws:PrincipalOrgID: [o-1]
+          statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab differs: condition StringEquals aws:PrincipalOrgID: expected absent, observed [o-1]
+
+        keyPolicy StatementChanged (Drift) in 111122223333 for [role/App, user/Anna], SharedKey/prod/team/orders/partner
+          expected: effect: Allow
+          observed: effect: Deny
+          statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab differs: effect: expected Allow, observed Deny
+
+        keyPolicy StatementChanged (Drift) in 111122223333 for [role/App, user/Anna, role/Eve], SharedKey/prod/team/orders/partner
+          expected: principals: arn:aws:iam::444455556666:role/App, not arn:aws:iam::444455556666:role/Eve
+          observed: principals: arn:aws:iam::444455556666:role/Eve, not arn:aws:iam::444455556666:role/App
+          statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab differs: principals: missing arn:aws:iam::444455556666:role/App, unexpected arn:aws:iam::444455556666:role/Eve
+
+        keyPolicy StatementChanged (Drift) in 111122223333 for [role/App, user/Anna, *], SharedKey/prod/team/orders/partner
+          expected: principals: [arn:aws:iam::444455556666:role/App, arn:aws:iam::444455556666:user/Anna], not *
+          observed: principals: *, not [arn:aws:iam::444455556666:role/App, arn:aws:iam::444455556666:user/Anna]
+          statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab differs: principals: missing [arn:aws:iam::444455556666:role/App, arn:aws:iam::444455556666:user/Anna], unexpected *
+        "#);
+    }
+
+    #[test]
+    fn a_principal_that_was_taken_out_is_named() {
+        insta::assert_snapshot!(page(&all(&edited(&format!("{APP:?},"), ""))), @r#"
+        keyPolicy PrincipalMissing (Drift) in 111122223333 for [role/App], SharedKey/prod/team/orders/partner
+          expected: arn:aws:iam::444455556666:role/App
+          observed: not named
+          statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab no longer names arn:aws:iam::444455556666:role/App, which cannot use the key without it
+        "#);
+    }
+
+    #[test]
+    fn a_statement_that_stands_twice_is_duplicated_whether_equal_or_not() {
+        for second in [OURS.to_owned(), OURS.replace("Allow", "Deny")] {
+            let mut world = World::shared();
+            world.put_statements(&[FOREIGN[0], OURS, &second]);
+            assert_eq!(kinds(&all(&world)), [(K::StatementDuplicated, Cause::Drift)]);
+        }
+        let mut world = World::shared();
+        world.put_statements(&[FOREIGN[0], OURS, OURS, OURS]);
+        insta::assert_snapshot!(page(&all(&world)), @r#"
+        keyPolicy StatementDuplicated (Drift) in 111122223333 for [role/App, user/Anna], SharedKey/prod/team/orders/partner
+          expected: 1 statement
+          observed: 3 statements
+          3 statements in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab have the Sid "SharedKey/prod/team/orders/partner"
+        "#);
+    }
+
+    #[test]
+    fn a_document_that_is_no_policy_is_named_and_not_judged_further() {
+        let world = edited(r#""Effect":"Allow""#, r#""Effect":"Perhaps""#);
+        insta::assert_snapshot!(page(&all(&world)), @r#"
+        keyPolicy PolicyUnreadable (Drift) in 111122223333 for [], arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
+          expected: a policy document
+          observed: malformed policy: statement 1 ("Enable IAM User Permissions"), Effect: expected "Allow" or "Deny"
+          the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab cannot be read as a policy (malformed policy: statement 1 ("Enable IAM User Permissions"), Effect: expected "Allow" or "Deny"); it is left as it is, correct it by hand
+        "#);
+    }
+
+    #[test]
+    fn a_policy_that_could_not_be_read_is_not_guessed_about() {
+        let mut world = World::shared();
+        world.observed.key.policy =
+            Err(crate::compare::testing::refused("111122223333", "kms:GetKeyPolicy", "the key"));
+        assert_eq!(all(&world), []);
+    }
+
+    /// What the ledger knows decides why something differs.
+    #[test]
+    fn the_cause_is_found_by_what_the_ledger_knows() {
+        let gone = |world: &mut World| world.put_statements(&FOREIGN);
+        let edited = |world: &mut World| world.edit_policy(r#""kms:Decrypt","#, "");
+        let respecified = |world: &mut World| assert!(world.partner().actions.remove("kms:Decrypt"));
+        let unknown = |world: &mut World| world.record.targets.clear();
+        let intended = |world: &mut World| world.record.targets[0].state = State::Intended;
+        let lagging = |world: &mut World| world.key_policy().lagging = true;
+        let taken_over = |world: &mut World| world.desired.take_over = true;
+        type Change<'a> = &'a dyn Fn(&mut World);
+        let cases: [(&[Change<'_>], K, Cause); 12] = [
+            (&[&gone], K::StatementMissing, Cause::Drift),
+            (&[&edited], K::StatementChanged, Cause::Drift),
+            (&[&gone, &unknown], K::StatementMissing, Cause::NotYet),
+            (&[&gone, &intended], K::StatementMissing, Cause::NotYet),
+            (&[&respecified], K::StatementChanged, Cause::SpecChanged),
+            (&[&respecified, &gone], K::StatementMissing, Cause::Drift),
+            // The answer to the write was lost, and then the spec or AWS was changed.
+            (&[&intended, &respecified], K::StatementChanged, Cause::SpecChanged),
+            (&[&intended, &edited], K::StatementChanged, Cause::Drift),
+            (&[&unknown, &edited], K::StatementChanged, Cause::Conflict),
+            (&[&unknown, &edited, &taken_over], K::StatementChanged, Cause::NotYet),
+            (&[&edited, &lagging], K::StatementChanged, Cause::Propagating),
+            (&[&gone, &unknown, &lagging], K::StatementMissing, Cause::Propagating),
+        ];
+        for (index, (changes, kind, cause)) in cases.into_iter().enumerate() {
+            let mut world = World::shared();
+            changes.iter().for_each(|change| change(&mut world));
+            assert_eq!(kinds(&all(&world)), [(kind, cause)], "case {index}");
         }
     }
-    findings
+
+    #[test]
+    fn a_statement_under_our_name_that_says_what_the_spec_asks_is_taken_over_in_silence() {
+        let mut world = World::shared();
+        world.record.targets.clear();
+        assert_eq!(all(&world), []);
+        assert_eq!(world.compare().blockers, []);
+    }
+
+    #[test]
+    fn a_statement_under_our_name_that_nobody_knows_blocks_and_says_how_to_go_on() {
+        let mut world = World::shared();
+        world.record.targets.clear();
+        world.edit_policy(&format!("{APP:?},"), "");
+        insta::assert_snapshot!(world.compare().blockers[0].message, @r#"statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab is not known to have been written for this object, although it has its name, and is left as it is: remove it, or annotate this object with sharedkey.dev/take-over=true to replace it; it differs: principals: missing arn:aws:iam::444455556666:role/App"#);
+        assert_eq!(kinds(&all(&world)), [(K::StatementChanged, Cause::Conflict)]);
+        assert!(world.check(changed)[0].subject == SID);
+    }
+
+    #[test]
+    fn a_principal_that_the_spec_adds_is_missing_because_the_spec_changed() {
+        let mut world = World::shared();
+        world.exists("arn:aws:iam::444455556666:role/Bob", "AROABOB0000000000001");
+        world.partner().principals.push("arn:aws:iam::444455556666:role/Bob".parse().unwrap());
+        assert_eq!(kinds(&all(&world)), [(K::PrincipalMissing, Cause::SpecChanged)]);
+    }
 }

@@ -17,7 +17,7 @@ use crate::{
     desired::{Account, Conditions, Delegation, Desired, DesiredConsumer, DesiredKey, KeySource, Trust},
     ledger::{Record, Resource, State, Target},
     names::{Names, ObjectName},
-    observed::{AliasTarget, Entity, EntityState, KeyMetadata, KeyObservation, KeyPolicy, Observed},
+    observed::{AliasTarget, Entity, EntityState, KeyMetadata, KeyObservation, KeyPolicy, ManagedPolicy, Observed},
     plan::{self, Plan},
     problem::{Class, Failure},
     summarise::{self, Context, Course, Summary},
@@ -103,8 +103,12 @@ impl World {
     pub(crate) fn fresh() -> Self {
         let partner = account("partner", "444455556666");
         let key: KeyArn = KEY.parse().unwrap();
-        let metadata =
-            KeyMetadata { state: "Enabled".into(), aws_managed: false, usage: "ENCRYPT_DECRYPT".into(), deletion_date: None };
+        let metadata = KeyMetadata {
+            state: "Enabled".into(),
+            aws_managed: false,
+            usage: "ENCRYPT_DECRYPT".into(),
+            deletion_date: None,
+        };
         let entities = [(APP, APP_ID), (ANNA, ANNA_ID)].map(|(entity, id)| (arn(entity), Ok(present(id))));
         Self {
             desired: Desired {
@@ -241,6 +245,11 @@ impl World {
     /// What an observation shows.
     pub(crate) fn seen(&self) -> Observed {
         let mut observed = self.observed.clone();
+        let managed = self.desired.consumers.iter().filter(|consumer| consumer.delegation == Delegation::ManagedPolicy);
+        for consumer in managed {
+            let policy = consumer.managed_policy(&self.desired.names, Partition::Aws);
+            observed.managed.entry(policy).or_insert(Ok(ManagedPolicy::Absent { lagging: false }));
+        }
         aws::add_our_policies(&mut observed);
         observed
     }
@@ -307,4 +316,25 @@ impl World {
 
 fn present(unique_id: &str) -> Entity {
     Entity::Present(EntityState { unique_id: unique_id.into(), ..EntityState::default() })
+}
+
+/// Findings as a page to read: what a test about them pins.
+pub(crate) fn page(findings: &[Finding]) -> String {
+    let told = |finding: &Finding| {
+        let Finding { kind, cause, account, principals, subject, expected, observed, message, .. } = finding;
+        let layer = kind.layer();
+        let names: Vec<&str> = principals.iter().map(|arn| arn.rsplit(':').next().unwrap_or(arn)).collect();
+        let value = |value: &Option<String>| value.clone().unwrap_or_default();
+        format!(
+            "{layer} {kind} ({cause:?}) in {account} for [{}], {subject}\n  expected: {}\n  observed: {}\n  {message}",
+            names.join(", "),
+            value(expected),
+            value(observed),
+        )
+    };
+    findings.iter().map(told).collect::<Vec<_>>().join("\n")
+}
+
+pub(crate) fn kinds(findings: &[Finding]) -> Vec<(sharedkey_api::DriftKind, super::Cause)> {
+    findings.iter().map(|finding| (finding.kind, finding.cause)).collect()
 }

@@ -63,7 +63,9 @@ impl Fact {
 /// Whether a condition tells of AWS, and so outlives a spec that is refused.
 pub(super) fn is_about_aws(condition: &Condition) -> bool {
     use ConditionType as C;
-    [C::KeyAvailable, C::KeyPolicyApplied, C::DelegationApplied, C::AccessVerified].iter().any(|type_| type_.as_ref() == condition.type_)
+    [C::KeyAvailable, C::KeyPolicyApplied, C::DelegationApplied, C::AccessVerified]
+        .iter()
+        .any(|type_| type_.as_ref() == condition.type_)
 }
 
 /// Conditions as Kubernetes has them: the time moves only when the status does. `kept` are taken over as they are.
@@ -88,8 +90,16 @@ pub(super) fn build(facts: Vec<Fact>, context: &Context<'_>, kept: Vec<Condition
 /// Conditions stand in the order in which a reader asks: is it ready, is it moving, then why.
 fn rank(type_: &str) -> usize {
     use ConditionType as C;
-    let order =
-        [C::Ready, C::Reconciling, C::Stalled, C::KeyAvailable, C::KeyPolicyApplied, C::DelegationApplied, C::AccessVerified, C::InSync];
+    let order = [
+        C::Ready,
+        C::Reconciling,
+        C::Stalled,
+        C::KeyAvailable,
+        C::KeyPolicyApplied,
+        C::DelegationApplied,
+        C::AccessVerified,
+        C::InSync,
+    ];
     order.iter().position(|known| known.as_ref() == type_).unwrap_or(order.len())
 }
 
@@ -104,7 +114,8 @@ pub(super) fn unread<'a>(course: &Course<'a>) -> impl Iterator<Item = &'a Failur
 
 /// All conditions of a reconcile that looked at AWS.
 pub(super) fn facts(course: &Course<'_>, drift: usize) -> Vec<Fact> {
-    let halves = vec![key_available(course), key_policy_applied(course), delegation_applied(course), access_verified(course)];
+    let halves =
+        vec![key_available(course), key_policy_applied(course), delegation_applied(course), access_verified(course)];
     let in_sync = in_sync(course, drift);
     let ready = ready(course, &halves);
     let mut facts = Vec::from_iter(reconciling(course));
@@ -266,7 +277,9 @@ fn ready(course: &Course<'_>, halves: &[Fact]) -> Fact {
         return match (key.or(unread), unreadable) {
             (Some(fact), _) => told(fact),
             (None, Some(blocker)) => Fact::no(type_, blocker.reason, &blocker.message),
-            (None, None) => Fact::yes(type_, Reason::Observed, "both halves were read; the mode is Observe, so nothing is written"),
+            (None, None) => {
+                Fact::yes(type_, Reason::Observed, "both halves were read; the mode is Observe, so nothing is written")
+            }
         };
     }
     let worst = |status: Truth| halves.iter().find(|fact| fact.status == status);
@@ -292,7 +305,9 @@ fn reconciling(course: &Course<'_>) -> Option<Fact> {
 /// What only a person can end.
 fn stalled(course: &Course<'_>, ready: &Fact) -> Option<Fact> {
     let type_ = ConditionType::Stalled;
-    if let Some(blocker) = course.blockers.first().filter(|_| course.desired.mode == Mode::Enforce || ready.status != Truth::True) {
+    if let Some(blocker) =
+        course.blockers.first().filter(|_| course.desired.mode == Mode::Enforce || ready.status != Truth::True)
+    {
         return Some(Fact::yes(type_, blocker.reason, &blocker.message));
     }
     let lasting = |failure: &&Failure| matches!(failure.class, Class::UserActionNeeded | Class::OperatorUnauthorised);

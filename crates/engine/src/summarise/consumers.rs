@@ -1,4 +1,4 @@
-use sharedkey_api::{Basis, ConsumerStatus, DriftLayer, HalfState, PrincipalStatus, VerdictValue, limits};
+use sharedkey_api::{Basis, ConsumerStatus, DriftKind, DriftLayer, HalfState, PrincipalStatus, VerdictValue, limits};
 use sharedkey_policy::root_arn;
 
 use super::{Context, Course};
@@ -63,7 +63,7 @@ fn principal_status(
     let arn = verdict.arn.to_string();
     PrincipalStatus {
         unique_id: verdict.unique_id.clone(),
-        key_policy: if course.comparison.left_out.contains(&verdict.arn) {
+        key_policy: if course.comparison.left_out.contains_key(&verdict.arn) {
             HalfState::Missing
         } else {
             key_policy_half(course, consumer, &arn)
@@ -126,22 +126,23 @@ fn delegation_half(course: &Course<'_>, consumer: &DesiredConsumer, verdict: &Pr
         return HalfState::Missing;
     }
     let resources = consumer.delegated_by(&course.desired.names, &verdict.arn);
-    let about =
-        |finding: &&Finding| finding.resource.as_ref().is_some_and(|resource| resources.contains(resource));
+    let about = |finding: &&Finding| finding.resource.as_ref().is_some_and(|resource| resources.contains(resource));
     half(course.comparison.findings.iter().filter(about))
 }
 
 /// The state that findings about one half add up to.
 fn half<'a>(findings: impl Iterator<Item = &'a Finding>) -> HalfState {
-    let states = findings.map(|finding| match (finding.cause, &finding.observed) {
+    use DriftKind as K;
+    let states = findings.map(|finding| match (finding.cause, finding.kind) {
         (Cause::Propagating, _) => HalfState::Propagating,
-        (_, Some(observed)) if observed.starts_with("no ") || observed.starts_with("not ") => HalfState::Missing,
+        (_, K::StatementMissing | K::PrincipalMissing | K::PolicyMissing | K::PolicyDetached) => HalfState::Missing,
         _ => HalfState::Drifted,
     });
-    states.min_by_key(|state| match state {
-        HalfState::Missing => 0,
-        HalfState::Drifted => 1,
-        _ => 2,
-    })
-    .unwrap_or(HalfState::Applied)
+    states
+        .min_by_key(|state| match state {
+            HalfState::Missing => 0,
+            HalfState::Drifted => 1,
+            _ => 2,
+        })
+        .unwrap_or(HalfState::Applied)
 }

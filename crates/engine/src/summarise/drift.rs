@@ -38,7 +38,9 @@ fn is_unread(course: &Course<'_>, entry: &Drift) -> bool {
     let failed: Vec<&Failure> = match entry.layer {
         DriftLayer::Key => course.observed.key.metadata.as_ref().err().into_iter().collect(),
         DriftLayer::KeyPolicy => course.observed.key.policy.as_ref().err().into_iter().collect(),
-        DriftLayer::Delegation => course.observed.entities.values().filter_map(|reading| reading.as_ref().err()).collect(),
+        DriftLayer::Delegation => {
+            course.observed.entities.values().filter_map(|reading| reading.as_ref().err()).collect()
+        }
     };
     failed.iter().any(|failure| failure.account.as_str() == entry.account)
 }
@@ -60,11 +62,12 @@ pub(super) fn entry(finding: &Finding, first_observed_time: Option<Time>) -> Dri
 
 /// What was drift when the reconcile began and is mended now, or will be seen to be as soon as the write is visible.
 pub(super) fn corrected(course: &Course<'_>) -> Vec<Finding> {
-    let still = |finding: &&Finding| {
-        course.comparison.findings.iter().any(|now| {
-            now.kind == finding.kind && now.resource == finding.resource && now.cause != Cause::Propagating
-        })
-    };
-    let mended = course.before.iter().filter(|finding| finding.cause == Cause::Drift && finding.kind.healed());
+    let still =
+        |finding: &&Finding| {
+            course.comparison.findings.iter().any(|now| {
+                now.kind == finding.kind && now.resource == finding.resource && now.cause != Cause::Propagating
+            })
+        };
+    let mended = course.before.iter().filter(|finding| finding.cause == Cause::Drift && finding.is_mendable());
     mended.filter(|finding| !still(finding)).cloned().collect()
 }

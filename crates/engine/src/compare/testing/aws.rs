@@ -11,6 +11,7 @@ use crate::{
 
 /// Carries out a plan and keeps the ledger, as the shell does.
 pub(super) fn apply(world: &mut World, plan: &Plan) {
+    plan.adopts.iter().for_each(|target| world.record.confirm(target.clone()));
     for target in plan.steps.iter().flat_map(|step| &step.records) {
         world.record.intend(target.clone());
     }
@@ -33,7 +34,10 @@ fn perform(aws: &mut Observed, action: &Action) {
             }
         }
         Action::PutInlinePolicy { entity, name, document } => {
-            present(aws, entity).expect("a policy is put on what exists").inline.insert(name.clone(), Ok(document.clone()));
+            present(aws, entity)
+                .expect("a policy is put on what exists")
+                .inline
+                .insert(name.clone(), Ok(document.clone()));
         }
         Action::DeleteInlinePolicy { entity, name } => {
             present(aws, entity).and_then(|state| state.inline.remove(name));

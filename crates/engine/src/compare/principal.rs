@@ -1,0 +1,283 @@
+//! Layer `keyPolicy`: a principal that was deleted stays behind in a statement as an id, and one that was created again under the
+//! same ARN is somebody else (D§1.4).
+
+use std::collections::BTreeMap;
+
+use sharedkey_api::DriftKind;
+use sharedkey_policy::{EntityArn, Statement, is_unique_id};
+
+use super::{Case, Cause, Finding};
+use crate::{
+    desired::{Desired, DesiredConsumer, Trust},
+    ledger::Record,
+    names::Part,
+    observed::{Entity, Observed},
+};
+
+/// Principals that our statements must not name at the moment, with the id of the one that was trusted: those that were deleted
+/// since, and those that somebody has created again (D§1.4). Naming the ARN again would trust whoever created it.
+pub(super) fn left_out(desired: &Desired, observed: &Observed, record: &Record) -> BTreeMap<EntityArn, String> {
+    let mut left_out = BTreeMap::new();
+    for consumer in desired.consumers.iter().filter(|consumer| consumer.trust == Trust::Principals) {
+        let statement = statement_of(desired, consumer, observed);
+        for principal in &consumer.principals {
+            let Some(trusted) = trusted_id(principal, statement, observed, record) else { continue };
+            let named = statement.is_some_and(|statement| names(statement, principal));
+            let gone = match observed.entities.get(principal) {
+                Some(Ok(Entity::Present(state))) => trusted != state.unique_id,
+                Some(Ok(Entity::Absent { .. })) => true,
+                // Nobody can look who is behind the ARN now: what our statement does not name stays out of it until somebody can.
+                Some(Err(_)) => statement.is_some() && !named,
+                None => !named,
+            };
+            if gone {
+                left_out.insert(principal.clone(), trusted);
+            }
+        }
+    }
+    left_out
+}
+
+fn statement_of<'a>(desired: &Desired, consumer: &DesiredConsumer, observed: &'a Observed) -> Option<&'a Statement> {
+    observed.document()?.with_sid(desired.names.sid(&consumer.name, Part::Use).as_str()).next()
+}
+
+fn names(statement: &Statement, principal: &EntityArn) -> bool {
+    let arn = principal.to_string();
+    statement.aws_principals().any(|name| name == arn)
+}
+
+/// The id that was trusted under this ARN, as far as it is known: from the ledger, or because our statement names a deleted
+/// principal, which nobody else accounts for, in the place where this one should stand.
+fn trusted_id(
+    principal: &EntityArn,
+    statement: Option<&Statement>,
+    observed: &Observed,
+    record: &Record,
+) -> Option<String> {
+    if let Some(id) = record.unique_id(principal) {
+        return Some(id.to_owned());
+    }
+    let statement = statement.filter(|statement| !names(statement, principal))?;
+    let (present, recorded) = (observed.unique_ids(), record.unique_ids());
+    let accounted = |id: &str| present.contains_key(id) || recorded.contains_key(id);
+    statement.aws_principals().find(|name| is_unique_id(name) && !accounted(name)).map(str::to_owned)
+}
+
+/// `PrincipalRecreated`
+pub(super) fn recreated(case: &Case<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (consumer, principal, before) in case.left_out_by_consumer() {
+        let Some(state) = case.observed.entity(principal) else { continue };
+        findings.push(Finding {
+            kind: DriftKind::PrincipalRecreated,
+            cause: Cause::Drift,
+            account: case.owner().clone(),
+            principals: vec![principal.to_string()],
+            resource: None,
+            subject: case.desired.names.sid(&consumer.name, Part::Use).to_string(),
+            expected: Some(before.to_owned()),
+            observed: Some(state.unique_id.clone()),
+            message: format!(
+                "{principal} was deleted and created again: it is {} now, and {before} was trusted; the new one is not; \
+                 to trust it, remove it from the spec and add it again",
+                state.unique_id
+            ),
+        });
+    }
+    findings
+}
+
+/// `OrphanedPrincipal`: a statement of ours names a principal that was deleted. It leaves the statement at the next write.
+pub(super) fn orphaned(case: &Case<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (consumer, principal, id) in case.left_out_by_consumer() {
+        let statement = statement_of(case.desired, consumer, case.observed);
+        let named = statement.is_some_and(|statement| statement.aws_principals().any(|name| name == id));
+        if !named || case.observed.entity(principal).is_some() {
+            continue;
+        }
+        let sid = case.desired.names.sid(&consumer.name, Part::Use).to_string();
+        findings.push(Finding {
+            kind: DriftKind::OrphanedPrincipal,
+            cause: Cause::Drift,
+            account: case.owner().clone(),
+            principals: vec![principal.to_string()],
+            resource: None,
+            expected: Some(principal.to_string()),
+            observed: Some(id.to_owned()),
+            message: format!(
+                "statement {sid:?} names {id} in place of {principal}, which was deleted; that opens the key to nobody; remove {principal} from \
+                 the spec, and add it again to trust one that was created anew"
+            ),
+            subject: sid,
+        });
+    }
+    findings
+}
+
+impl<'a> Case<'a> {
+    fn left_out_by_consumer(&self) -> impl Iterator<Item = (&'a DesiredConsumer, &'a EntityArn, &'a str)> + use<'a> {
+        let left_out = self.left_out;
+        let by_name = self.desired.consumers.iter().filter(|consumer| consumer.trust == Trust::Principals);
+        by_name.flat_map(move |consumer| {
+            let principals = consumer.principals.iter();
+            principals.filter_map(move |arn| Some((consumer, arn, left_out.get(arn)?.as_str())))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sharedkey_api::DriftKind as K;
+
+    use super::*;
+    use crate::compare::testing::{ANNA, APP, APP_ID, SID, World, arn, kinds, page, refused};
+
+    const NEW_ID: &str = "AROAAPP0000000000002";
+    const BOB: &str = "arn:aws:iam::444455556666:role/Bob";
+
+    fn all(world: &World) -> Vec<Finding> {
+        [recreated, orphaned].into_iter().flat_map(|check| world.check(check)).collect()
+    }
+
+    fn named(world: &World) -> Vec<String> {
+        let statements = world.observed.document().unwrap().with_sid(SID);
+        statements.flat_map(|statement| statement.aws_principals().map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn principals_that_are_who_they_were_are_no_finding() {
+        assert_eq!(all(&World::shared()), []);
+        assert_eq!(World::shared().compare().left_out, BTreeMap::new());
+    }
+
+    #[test]
+    fn a_recreated_principal_is_named_with_both_ids() {
+        let mut world = World::shared();
+        world.recreate(APP, NEW_ID);
+        insta::assert_snapshot!(page(&all(&world)), @"
+        keyPolicy PrincipalRecreated (Drift) in 111122223333 for [role/App], SharedKey/prod/team/orders/partner
+          expected: AROAAPP0000000000001
+          observed: AROAAPP0000000000002
+          arn:aws:iam::444455556666:role/App was deleted and created again: it is AROAAPP0000000000002 now, and AROAAPP0000000000001 was trusted; the new one is not; to trust it, remove it from the spec and add it again
+        ");
+    }
+
+    #[test]
+    fn a_deleted_principal_is_named_with_the_id_that_it_left() {
+        let mut world = World::shared();
+        world.delete(APP);
+        insta::assert_snapshot!(page(&all(&world)), @r#"
+        keyPolicy OrphanedPrincipal (Drift) in 111122223333 for [role/App], SharedKey/prod/team/orders/partner
+          expected: arn:aws:iam::444455556666:role/App
+          observed: AROAAPP0000000000001
+          statement "SharedKey/prod/team/orders/partner" names AROAAPP0000000000001 in place of arn:aws:iam::444455556666:role/App, which was deleted; that opens the key to nobody; remove arn:aws:iam::444455556666:role/App from the spec, and add it again to trust one that was created anew
+        "#);
+    }
+
+    #[test]
+    fn neither_is_written_for_on_its_own() {
+        for change in [|world: &mut World| world.delete(APP), |world: &mut World| world.recreate(APP, NEW_ID)] {
+            let mut world = World::shared();
+            change(&mut world);
+            let plan = world.plan();
+            assert_eq!((plan.steps.len(), plan.blockers), (0, vec![]));
+        }
+    }
+
+    #[test]
+    fn a_recreated_principal_stays_left_out_after_our_statement_was_rewritten() {
+        let mut world = World::shared();
+        world.recreate(APP, NEW_ID);
+        world.edit_policy(r#""kms:Decrypt","#, "");
+        world.settle();
+        assert_eq!(named(&world), [ANNA]);
+        assert_eq!(kinds(&world.compare().findings)[..1], [(K::PrincipalRecreated, Cause::Drift)]);
+        assert_eq!(world.compare().left_out, BTreeMap::from([(arn(APP), APP_ID.to_owned())]));
+        world.put_statements(&crate::compare::testing::FOREIGN);
+        world.settle();
+        assert_eq!(named(&world), [ANNA]);
+    }
+
+    #[test]
+    fn a_recreated_principal_that_somebody_names_in_our_statement_is_taken_out() {
+        let mut world = World::shared();
+        world.recreate(APP, NEW_ID);
+        world.edit_policy(APP_ID, APP);
+        // The text is what we wrote, and it means somebody else now.
+        assert_eq!(
+            kinds(&world.compare().findings),
+            [(K::StatementChanged, Cause::SpecChanged), (K::PrincipalRecreated, Cause::Drift)]
+        );
+        world.settle();
+        assert_eq!(named(&world), [ANNA]);
+    }
+
+    #[test]
+    fn removed_from_the_spec_and_added_again_it_is_trusted() {
+        let mut world = World::shared();
+        world.recreate(APP, NEW_ID);
+        world.partner().principals.remove(0);
+        world.settle();
+        assert_eq!(named(&world), [ANNA]);
+        world.partner().principals.push(arn(APP));
+        world.settle();
+        assert_eq!(named(&world), [APP, ANNA]);
+        assert_eq!(world.compare().findings, []);
+    }
+
+    #[test]
+    fn without_a_ledger_the_orphan_in_our_statement_still_tells() {
+        let mut world = World::shared();
+        world.recreate(APP, NEW_ID);
+        world.record.targets.clear();
+        assert_eq!(kinds(&all(&world)), [(K::PrincipalRecreated, Cause::Drift)]);
+    }
+
+    #[test]
+    fn an_orphan_that_the_ledger_accounts_for_says_nothing_about_others() {
+        let mut world = World::shared();
+        world.delete(APP);
+        world.exists(BOB, "AROABOB0000000000001");
+        world.partner().principals.push(arn(BOB));
+        assert_eq!(kinds(&world.check(super::super::statement::changed)), [(K::PrincipalMissing, Cause::SpecChanged)]);
+        world.settle();
+        assert_eq!(named(&world), [BOB, ANNA]);
+    }
+
+    #[test]
+    fn where_nobody_can_look_an_orphan_keeps_the_name_out() {
+        for handoff in [false, true] {
+            let mut world = World::shared();
+            world.delete(APP);
+            for principal in [APP, ANNA] {
+                let unread = refused("444455556666", "iam:GetRole", principal);
+                world.observed.entities.insert(arn(principal), Err(unread));
+            }
+            if handoff {
+                world.partner().reach = None;
+                world.observed.entities.clear();
+                world.record.targets.clear();
+                world.desired.take_over = true;
+            }
+            assert_eq!(kinds(&all(&world)), [(K::OrphanedPrincipal, Cause::Drift)], "handoff: {handoff}");
+            world.edit_policy(r#""kms:Decrypt","#, "");
+            world.settle();
+            assert_eq!(named(&world), [ANNA], "handoff: {handoff}");
+            world.edit_policy(r#""kms:Decrypt","#, "");
+            world.settle();
+            assert_eq!(named(&world), [ANNA], "handoff: {handoff}");
+        }
+    }
+
+    #[test]
+    fn an_account_that_cannot_be_reached_does_not_keep_its_principals_out() {
+        let mut world = World::fresh();
+        for principal in [APP, ANNA] {
+            world.observed.entities.insert(arn(principal), Err(refused("444455556666", "iam:GetRole", principal)));
+        }
+        world.settle();
+        assert_eq!(named(&world), [APP, ANNA]);
+    }
+}
