@@ -49,7 +49,7 @@ fn partition_stays() -> String {
     kind = "AwsAccount",
     plural = "awsaccounts",
     shortname = "awsacct",
-    category = "sharedkey",
+    category = "sharedkey-operator",
     status = "AwsAccountStatus",
     derive = "PartialEq",
     doc = "An AWS account that the operator can reach: how it logs in, and which namespaces may use the account for which keys and principals. Written by administrators of the cluster.",

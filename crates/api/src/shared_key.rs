@@ -28,7 +28,7 @@ use crate::{
     kind = "SharedKey",
     plural = "sharedkeys",
     shortname = "shk",
-    category = "sharedkey",
+    category = "sharedkey-operator",
     namespaced,
     status = "SharedKeyStatus",
     derive = "PartialEq",

@@ -3,8 +3,6 @@
 use serde_json::{Value, json};
 use sharedkey_harness::aws::Account;
 
-use crate::OWNER_ID;
-
 /// A key policy with the owner's root statement and two foreign statements in spellings that a careless merge would change.
 pub fn key_document(owner: &Account) -> Value {
     json!({
@@ -28,9 +26,9 @@ pub fn foreign(document: &Value) -> Vec<String> {
     foreign
 }
 
-/// The Sid under which the operator shares with a consumer.
-pub fn own_sid(namespace: &str, name: &str, consumer: &str) -> String {
-    format!("SharedKey/{OWNER_ID}/{namespace}/{name}/{consumer}")
+/// The Sid under which an operator shares with a consumer.
+pub fn own_sid(owner_id: &str, namespace: &str, name: &str, consumer: &str) -> String {
+    format!("SharedKey/{owner_id}/{namespace}/{name}/{consumer}")
 }
 
 /// Whether a document has a statement with a Sid.
@@ -39,6 +37,10 @@ pub fn has_sid(document: &Value, sid: &str) -> bool {
 }
 
 /// The statement with a Sid, to be changed.
+///
+/// # Panics
+/// Where there is none: a story that changes it says that it is there.
+#[expect(clippy::panic, reason = "this fails a test")]
 pub fn statement<'a>(document: &'a mut Value, sid: &str) -> &'a mut Value {
     let statements = document["Statement"].as_array_mut().map(Vec::as_mut_slice).unwrap_or_default();
     let found = statements.iter_mut().find(|statement| statement["Sid"] == sid);

@@ -4,11 +4,15 @@
 //! (`docs/iam/`) and no other: what they lack, the tests lack.
 
 mod document;
+mod doors;
 mod logins;
 mod operator;
+mod seen;
 mod stage;
+mod traffic;
 
 pub use document::{foreign, has_sid, key_document, own_sid, statement};
 pub use logins::Login;
 pub use operator::{INTERVAL, OWNER_ID, Service, operator};
+pub use seen::{condition, is_for, says};
 pub use stage::{Side, Stage, allowed, denied, is, merge, spec};

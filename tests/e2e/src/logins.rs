@@ -46,23 +46,31 @@ impl Login<'_> {
     }
 
     fn trust(&self, account: &Account) -> Value {
-        let statement = match self {
-            Self::AssumeRole { from } => json!({
-                "Effect": "Allow", "Principal": {"AWS": from}, "Action": "sts:AssumeRole",
-                "Condition": {"StringEquals": {"sts:ExternalId": EXTERNAL_ID}},
-            }),
+        match self {
+            Self::AssumeRole { from } => trusting(from, EXTERNAL_ID),
             Self::WebIdentity { operator } => {
                 let issuer = ISSUER.trim_start_matches("https://");
                 let subject = format!("system:serviceaccount:{}:{}", operator.namespace, operator.name);
-                json!({
+                document(&json!({
                     "Effect": "Allow", "Principal": {"Federated": account.arn(&format!("oidc-provider/{issuer}"))},
                     "Action": "sts:AssumeRoleWithWebIdentity",
                     "Condition": {"StringEquals": {format!("{issuer}:sub"): subject, format!("{issuer}:aud"): AUDIENCE}},
-                })
+                }))
             }
-        };
-        json!({"Version": "2012-10-17", "Statement": [statement]})
+        }
     }
+}
+
+/// The trust policy of a role that lets somebody in who knows an external id.
+pub(crate) fn trusting(who: &str, external_id: &str) -> Value {
+    document(&json!({
+        "Effect": "Allow", "Principal": {"AWS": who}, "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": external_id}},
+    }))
+}
+
+fn document(statement: &Value) -> Value {
+    json!({"Version": "2012-10-17", "Statement": [statement]})
 }
 
 /// A policy of `docs/iam/`, for an account.

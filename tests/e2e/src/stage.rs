@@ -18,7 +18,7 @@ use sharedkey_harness::{
 use crate::{Login, Service, key_document, operator, own_sid};
 
 /// Long enough for a busy machine; a condition that holds ends the wait at once.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// An AWS account with its `AwsAccount`.
 #[derive(Debug)]
@@ -212,7 +212,7 @@ impl Stage {
 
     /// The Sid of a consumer's statement.
     pub fn sid(&self, name: &str, consumer: &str) -> String {
-        own_sid(&self.namespace, name, consumer)
+        own_sid(crate::OWNER_ID, &self.namespace, name, consumer)
     }
 
     /// The name of a consumer's policy in IAM.
@@ -259,6 +259,7 @@ pub fn is(status: &SharedKeyStatus, type_: &str, value: &str) -> bool {
 }
 
 /// A spec that shares a key with one consumer, `partner`, with these fields.
+#[expect(clippy::needless_pass_by_value, reason = "stories write `json!` where they need it")]
 pub fn spec(stage: &Stage, key: Value, consumer: Value) -> Value {
     let mut partner = json!({"name": "partner", "accountRef": {"name": stage.partner.name}});
     merge(&mut partner, consumer);
