@@ -1,3 +1,4 @@
 //! Stories from end to end: a real API server, a strict AWS, the real operator.
 
+mod refusals;
 mod sharing;
