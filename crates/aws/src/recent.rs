@@ -2,6 +2,9 @@
 //!
 //! AWS may answer with the state before our write for a while, and may go to and fro (D§1.4, D§1.5). A reading that equals
 //! something we replaced within the last minute, and not what we wrote last, lags. Any other difference is drift at once.
+//!
+//! Somebody may also put back what we replaced. Answers that go to and fro show our write now and then; when it was seen, and every
+//! reading since has shown the old state for some seconds, it was put back.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,6 +16,10 @@ pub(crate) const WINDOW: Duration = Duration::from_mins(1);
 /// How long for a write whose answer was lost. If it was never performed, this is how long the next try waits, so it is
 /// "typically less than a few seconds" (D§1.5) and not the worst case.
 const UNCONFIRMED_WINDOW: Duration = Duration::from_secs(10);
+
+/// How long readings have to agree on the old state, after ours was seen, to be believed. Terraform believes five equal readings a
+/// second apart (D§1.4).
+const AGREED: Duration = Duration::from_secs(10);
 
 /// Something that is written as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,17 +48,45 @@ struct Write {
     written: State,
 }
 
+/// What was written to one subject, and what was read since.
+#[derive(Clone, Debug, Default)]
+struct History {
+    writes: Vec<Write>,
+    /// What was written last has been read.
+    seen: bool,
+    /// What every reading has shown since then.
+    steady: Option<(State, Instant)>,
+}
+
+impl History {
+    fn wrote(&mut self, write: Write) {
+        self.writes.push(write);
+        (self.seen, self.steady) = (false, None);
+    }
+
+    /// How long readings have agreed on this one.
+    fn agreed(&mut self, read: &State, now: Instant) -> Duration {
+        match &self.steady {
+            Some((state, since)) if state == read => now - *since,
+            _ => {
+                self.steady = Some((read.clone(), now));
+                Duration::ZERO
+            }
+        }
+    }
+}
+
 /// The writes of the last minute. The clock is an argument.
 #[derive(Debug)]
 pub(crate) struct Recent {
     window: Duration,
-    writes: BTreeMap<Subject, Vec<Write>>,
+    histories: BTreeMap<Subject, History>,
 }
 
 impl Recent {
     /// Nothing was written yet; readings may lag for `window`.
     pub(crate) fn new(window: Duration) -> Self {
-        Self { window, writes: BTreeMap::new() }
+        Self { window, histories: BTreeMap::new() }
     }
 
     /// Remembers a write.
@@ -63,9 +98,9 @@ impl Recent {
         certainty: Certainty,
         now: Instant,
     ) {
-        self.writes.retain(|_, writes| {
-            writes.retain(|write| write.until > now);
-            !writes.is_empty()
+        self.histories.retain(|_, history| {
+            history.writes.retain(|write| write.until > now);
+            !history.writes.is_empty()
         });
         if replaced == written {
             return;
@@ -74,30 +109,37 @@ impl Recent {
             Certainty::Confirmed => self.window,
             Certainty::Unknown => self.window.min(UNCONFIRMED_WINDOW),
         };
-        self.writes.entry(subject).or_default().push(Write { until: now + window, replaced, written });
+        self.histories.entry(subject).or_default().wrote(Write { until: now + window, replaced, written });
     }
 
     /// Whether a reading shows what we replaced, and not what we wrote last. The reading is fingerprinted only if something
     /// was written.
-    pub(crate) fn lags(&self, subject: &Subject, now: Instant, read: impl FnOnce() -> State) -> bool {
-        let current = |write: &&Write| write.until > now;
-        let Some(writes) = self.writes.get(subject) else { return false };
-        let Some(last) = writes.iter().rfind(current) else { return false };
+    pub(crate) fn lags(&mut self, subject: &Subject, now: Instant, read: impl FnOnce() -> State) -> bool {
+        let Some(history) = self.histories.get_mut(subject) else { return false };
+        history.writes.retain(|write| write.until > now);
+        let Some(last) = history.writes.last().map(|write| write.written.clone()) else { return false };
         let read = read();
-        read != last.written && writes.iter().filter(current).any(|write| write.replaced == read)
+        let agreed = history.agreed(&read, now);
+        if read == last {
+            history.seen = true;
+            return false;
+        }
+        let put_back = history.seen && agreed >= AGREED;
+        !put_back && history.writes.iter().any(|write| write.replaced == read)
     }
 
     /// What was written to a role or user.
-    pub(crate) fn of_entity<'a>(&'a self, entity: &'a EntityArn) -> impl Iterator<Item = &'a Subject> {
-        self.writes.keys().filter(move |subject| match subject {
+    pub(crate) fn of_entity(&self, entity: &EntityArn) -> Vec<Subject> {
+        let about = |subject: &&Subject| match subject {
             Subject::Inline(of, _) | Subject::Attachment(of, _) => of == entity,
             Subject::KeyPolicy(_) | Subject::Managed(_) => false,
-        })
+        };
+        self.histories.keys().filter(about).cloned().collect()
     }
 
     /// Whether the subject was written a moment ago.
     pub(crate) fn knows(&self, subject: &Subject, now: Instant) -> bool {
-        self.writes.get(subject).is_some_and(|writes| writes.iter().any(|write| write.until > now))
+        self.histories.get(subject).is_some_and(|history| history.writes.iter().any(|write| write.until > now))
     }
 }
 
@@ -132,14 +174,14 @@ mod tests {
             self
         }
 
-        fn lags(&self, read: Option<&str>) -> bool {
+        fn lags(&mut self, read: Option<&str>) -> bool {
             self.recent.lags(&subject(), self.now, || read.map(str::to_owned))
         }
     }
 
     #[test]
     fn what_was_replaced_lags_and_anything_else_is_drift_at_once() {
-        let story = Story::begin().write(Some("a"), Some("b")).after(59);
+        let mut story = Story::begin().write(Some("a"), Some("b")).after(59);
         assert!(story.lags(Some("a")));
         assert!(!story.lags(Some("b")));
         assert!(!story.lags(Some("c")));
@@ -159,19 +201,50 @@ mod tests {
 
     #[test]
     fn answers_may_come_from_any_state_of_the_last_minute() {
-        let story = Story::begin().write(Some("a"), Some("b")).after(30).write(Some("b"), Some("c")).after(1);
+        let mut story = Story::begin().write(Some("a"), Some("b")).after(30).write(Some("b"), Some("c")).after(1);
         assert!(story.lags(Some("a")));
         assert!(story.lags(Some("b")));
-        let story = story.after(30);
+        let mut story = story.after(30);
         assert!(!story.lags(Some("a")));
         assert!(story.lags(Some("b")));
     }
 
     #[test]
     fn what_was_put_back_is_what_is_wanted() {
-        let story = Story::begin().write(Some("a"), Some("b")).write(Some("b"), Some("a")).after(1);
+        let mut story = Story::begin().write(Some("a"), Some("b")).write(Some("b"), Some("a")).after(1);
         assert!(!story.lags(Some("a")));
         assert!(story.lags(Some("b")));
+    }
+
+    #[test]
+    fn what_is_put_back_after_it_was_seen_is_believed_when_readings_agree() {
+        let mut story = Story::begin().write(Some("a"), Some("b")).after(1);
+        assert!(!story.lags(Some("b")));
+        for _ in 0..5 {
+            assert!(story.lags(Some("a")));
+            story = story.after(2);
+        }
+        assert!(!story.lags(Some("a")));
+    }
+
+    #[test]
+    fn answers_that_go_to_and_fro_are_never_believed() {
+        let mut story = Story::begin().write(Some("a"), Some("b")).after(1);
+        for _ in 0..9 {
+            assert!(!story.lags(Some("b")));
+            story = story.after(3);
+            assert!(story.lags(Some("a")));
+            story = story.after(3);
+        }
+    }
+
+    #[test]
+    fn a_write_that_was_never_seen_is_waited_for() {
+        let mut story = Story::begin().write(Some("a"), Some("b"));
+        for _ in 0..5 {
+            story = story.after(10);
+            assert!(story.lags(Some("a")));
+        }
     }
 
     #[test]
@@ -187,6 +260,6 @@ mod tests {
     #[test]
     fn old_writes_do_not_pile_up() {
         let story = Story::begin().write(Some("a"), Some("b")).after(61).write(Some("b"), Some("b"));
-        assert!(story.recent.writes.is_empty());
+        assert!(story.recent.histories.is_empty());
     }
 }

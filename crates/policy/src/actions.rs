@@ -115,9 +115,16 @@ fn matched(pattern: &str) -> impl Iterator<Item = &'static (&'static str, Class,
     ACTIONS.iter().filter(move |(action, ..)| glob_match(&pattern, &action.to_ascii_lowercase()))
 }
 
-/// AWS's spelling of an action, for messages. An action that is not known stays as it is spelled.
-pub(crate) fn spelled(action: &str) -> &str {
-    ACTIONS.iter().map(|&(known, ..)| known).find(|known| known.eq_ignore_ascii_case(action)).unwrap_or(action)
+/// AWS's spelling of an action or of a pattern's beginning, for messages. What is not known stays as it is spelled.
+pub(crate) fn spelled(pattern: &str) -> String {
+    let literal = pattern.find(['*', '?']).unwrap_or(pattern.len());
+    let (begin, rest) = pattern.split_at(literal);
+    let whole = rest.is_empty();
+    let known = ACTIONS.iter().map(|&(known, ..)| known).find(|known| match known.get(..literal) {
+        Some(spelling) => spelling.eq_ignore_ascii_case(begin) && (!whole || known.len() == literal),
+        None => false,
+    });
+    format!("{}{rest}", known.map_or(begin, |known| &known[..literal]))
 }
 
 /// The actions whose requests carry an encryption context, on a symmetric key (D§2.4).
@@ -281,5 +288,19 @@ mod tests {
         assert!(!mac.supports("kms:Decrypt") && !mac.supports("kms:ReEncrypt*"));
         assert!(mac.supports("kms:Generate*") && mac.supports("kms:DescribeKey") && mac.supports("kms:NotYetKnown"));
         assert_eq!(KeyKind::of("NOT_YET_KNOWN", "X"), None);
+    }
+
+    #[test]
+    fn actions_and_patterns_are_spelled_as_aws_spells_them() {
+        for (text, spelling) in [
+            ("kms:decrypt", "kms:Decrypt"),
+            ("kms:generatedatakey*", "kms:GenerateDataKey*"),
+            ("kms:reencrypt*", "kms:ReEncrypt*"),
+            ("kms:*", "kms:*"),
+            ("*", "*"),
+            ("kms:somethingnew", "kms:somethingnew"),
+        ] {
+            assert_eq!(spelled(text), spelling);
+        }
     }
 }

@@ -91,8 +91,7 @@ pub fn difference(expected: &Statement, observed: &Statement, context: &NormalCo
     }
     found.other("Sid", left.sid.clone(), right.sid.clone());
     found.principals = found.sets("Principal", left.principals.as_ref(), right.principals.as_ref(), principal);
-    found.actions =
-        found.sets("Action", left.actions.as_ref(), right.actions.as_ref(), |action| spelled(action).to_owned());
+    found.actions = found.sets("Action", left.actions.as_ref(), right.actions.as_ref(), |action| spelled(action));
     found.resources = found.sets("Resource", left.resources.as_ref(), right.resources.as_ref(), String::clone);
     let unknown: BTreeSet<&String> = left.unknown.keys().chain(right.unknown.keys()).collect();
     for element in unknown {
@@ -253,8 +252,8 @@ mod tests {
     fn each_side_shows_only_what_differs() {
         let found = compare(&EXPECTED.replace("role/A", "role/B").replace(r#","kms:DescribeKey""#, "")).unwrap();
         insta::assert_snapshot!(format!("{}\n{}", found.expected_text(), found.observed_text()), @"
-        principals: arn:aws-cn:iam::444455556666:role/A, not arn:aws-cn:iam::444455556666:role/B; actions: kms:DescribeKey
-        principals: arn:aws-cn:iam::444455556666:role/B, not arn:aws-cn:iam::444455556666:role/A; actions: not kms:DescribeKey
+        principals: arn:aws-cn:iam::444455556666:role/A, without arn:aws-cn:iam::444455556666:role/B; actions: kms:DescribeKey
+        principals: arn:aws-cn:iam::444455556666:role/B, without arn:aws-cn:iam::444455556666:role/A; actions: without kms:DescribeKey
         ");
     }
 

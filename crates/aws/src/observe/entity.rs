@@ -133,25 +133,32 @@ impl Aws {
 
     /// What of an entity equals what we replaced a moment ago.
     fn lagging(&self, entity: &EntityArn, held: &Held, policies: &IdentityPolicies) -> BTreeSet<String> {
-        let (recent, now, partition) = (self.recent(), Instant::now(), entity.partition());
-        let written = recent.of_entity(entity).filter_map(|subject| match subject {
-            Subject::Inline(_, name) => {
-                let read = || held.inline.get(name).map(|document| fingerprint::of_parsed(document, partition));
-                recent.lags(subject, now, read).then(|| name.clone())
+        let (mut recent, now, partition) = (self.recent(), Instant::now(), entity.partition());
+        let mut lagging = BTreeSet::new();
+        for subject in recent.of_entity(entity) {
+            let (name, read) = match &subject {
+                Subject::Inline(_, name) => {
+                    let document = held.inline.get(name);
+                    (name.clone(), document.map(|document| fingerprint::of_parsed(document, partition)))
+                }
+                Subject::Attachment(_, policy) => {
+                    (policy.to_string(), held.attached.contains(policy).then(|| policy.to_string()))
+                }
+                Subject::KeyPolicy(_) | Subject::Managed(_) => continue,
+            };
+            if recent.lags(&subject, now, || read) {
+                lagging.insert(name);
             }
-            Subject::Attachment(_, policy) => {
-                let read = || held.attached.contains(policy).then(|| policy.to_string());
-                recent.lags(subject, now, read).then(|| policy.to_string())
-            }
-            Subject::KeyPolicy(_) | Subject::Managed(_) => None,
-        });
-        let documents = held.attached.iter().filter_map(|policy| {
+        }
+        for policy in &held.attached {
             let name = policy.to_string();
-            let document = &policies.policies.iter().find(|document| document.name == name)?.document;
-            let read = || Some(fingerprint::of(document, partition));
-            recent.lags(&Subject::Managed(policy.clone()), now, read).then_some(name)
-        });
-        written.chain(documents).collect()
+            let Some(document) = policies.policies.iter().find(|document| document.name == name) else { continue };
+            let read = || Some(fingerprint::of(&document.document, partition));
+            if recent.lags(&Subject::Managed(policy.clone()), now, read) {
+                lagging.insert(name);
+            }
+        }
+        lagging
     }
 }
 

@@ -30,8 +30,8 @@ impl Difference {
             let (with, without) = (side.of(&set.missing, &set.unexpected), side.of(&set.unexpected, &set.missing));
             match (with.is_empty(), without.is_empty()) {
                 (false, true) => format!("{name}: {}", list(with)),
-                (true, _) => format!("{name}: not {}", list(without)),
-                (false, false) => format!("{name}: {}, not {}", list(with), list(without)),
+                (true, _) => format!("{name}: without {}", list(without)),
+                (false, false) => format!("{name}: {}, without {}", list(with), list(without)),
             }
         });
         let conditions = self.conditions.iter().map(|condition| {
