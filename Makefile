@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint crds
+.PHONY: help demo test lint crds bench
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,3 +20,7 @@ lint: ## Run the lints alone
 crds: ## Generate crds/ and docs/reference/api.md from the types
 	@echo '==> generating crds/ and docs/reference/api.md'
 	@tests/generate.sh crds docs/reference/api.md
+
+bench: ## Measure what a sweep costs (read the table by ratios)
+	@echo '==> building with optimisations and measuring: parse, compare, fingerprint, merge for policies of 1, 8 and 32 KB'
+	@cargo bench --quiet --locked --package sharedkey-policy --bench policy
