@@ -8,7 +8,7 @@ use kube::{
     runtime::{controller::Action, reflector::ObjectRef},
 };
 use sharedkey_api::{
-    AwsAccount, AwsAccountStatus, Identity, Quotas,
+    AwsAccount, AwsAccountStatus, Identity, Quotas, SharedKey,
     conditions::{ConditionType, Reason},
 };
 use sharedkey_engine::{
@@ -29,6 +29,8 @@ use crate::{
 
 /// Time between two looks at an account that is well.
 const INTERVAL: Duration = Duration::from_mins(5);
+/// Time between two looks at whether an account that is being deleted still has users.
+const LEAVING: Duration = Duration::from_secs(10);
 
 /// Reconciles one account.
 pub(crate) async fn reconcile(account: Arc<AwsAccount>, context: Arc<Context>) -> Result<Action, Error> {
@@ -48,7 +50,7 @@ pub(crate) fn after_error(account: Arc<AwsAccount>, error: &Error, context: Arc<
 async fn carry_out(account: &AwsAccount, context: &Context) -> Result<Action, Error> {
     let name = account.name_any();
     let api: Api<AwsAccount> = Api::all(context.client.clone());
-    let users = users(&name, context).await;
+    let users = users(account, context).await;
     if account.meta().deletion_timestamp.is_some() && users.is_empty() {
         context.aws.remove_account(&name);
         if patch::has_finalizer(account) {
@@ -67,7 +69,8 @@ async fn carry_out(account: &AwsAccount, context: &Context) -> Result<Action, Er
         context.metrics.status_written("AwsAccount");
         tell(account, &status, context).await;
     }
-    Ok(again(&name, context, looked.as_ref().err()))
+    let again = again(&name, context, looked.as_ref().err());
+    Ok(if account.meta().deletion_timestamp.is_some() { Action::requeue(LEAVING) } else { again })
 }
 
 /// Registers the way into an account. Nothing is asked of AWS.
@@ -151,12 +154,14 @@ fn quotas(summary: &std::collections::BTreeMap<String, i64>) -> Quotas {
     }
 }
 
-/// The objects that name the account, or that have written something through it.
-async fn users(name: &str, context: &Context) -> Vec<ObjectName> {
-    let naming = context.keys.state();
-    let naming = naming.iter().filter(|key| account_names(key).any(|named| named == name));
-    let mut users: Vec<ObjectName> = naming.map(|key| object_name(key)).collect();
-    users.extend(context.ledger.users_of(name).await);
+/// The objects that name the account and may use it, or that have written something through it.
+async fn users(account: &AwsAccount, context: &Context) -> Vec<ObjectName> {
+    let name = account.name_any();
+    let keys = context.keys.state();
+    let naming = keys.iter().filter(|key| account_names(key).any(|named| named == name));
+    let mut users: Vec<ObjectName> =
+        naming.filter(|key| is_open_to(account, key, context)).map(|key| object_name(key)).collect();
+    users.extend(context.ledger.users_of(&name).await);
     users.sort_unstable();
     users.dedup();
     users
@@ -209,6 +214,23 @@ async fn tell(account: &AwsAccount, status: &AwsAccountStatus, context: &Context
     let notice = Notice { warning: ready.status == "False", reason: ready.reason.clone(), note: ready.message.clone() };
     context.events.publish(account, &[notice]).await;
     wake_users(&account.name_any(), context);
+}
+
+/// Whether any rule of the account is for the object's namespace. To all others it is as if it did not exist: they neither
+/// keep it nor make it be looked at.
+fn is_open_to(account: &AwsAccount, key: &SharedKey, context: &Context) -> bool {
+    let namespace = key.namespace().unwrap_or_default();
+    let labels = context.namespace_labels(&namespace);
+    engine_accounts::opens(&account.spec, &engine_accounts::Namespace { name: &namespace, labels: &labels })
+}
+
+/// Wakes the accounts that an object names and may use: they have a user more or less.
+pub(crate) fn wake(key: &SharedKey, context: &Context) {
+    let named = account_names(key).filter_map(|name| context.accounts.get(&ObjectRef::new(name)));
+    for account in named.filter(|account| is_open_to(account, key, context)) {
+        // The receiver lives as long as the controller.
+        let _ = context.wake_accounts.send(ObjectRef::from_obj(&*account));
+    }
 }
 
 /// Wakes every SharedKey that names an account.

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     accounts,
     args::Args,
-    context::{Context, account_names},
+    context::Context,
     health::{self, Health},
     ledger::Ledger,
     metrics::{Calls, Metrics},
@@ -127,7 +127,7 @@ async fn run_keys(
         )
         .inspect(move |change| {
             if let Ok(key) = change {
-                account_names(key).for_each(|name| wake_account(&users, name));
+                accounts::wake(key, &users);
             }
         });
     register_accounts(context).await;
@@ -176,11 +176,6 @@ async fn run_accounts(
         .run(accounts::reconcile, accounts::after_error, context.clone())
         .for_each(|_| future::ready(()))
         .await;
-}
-
-fn wake_account(context: &Context, name: &str) {
-    // The receiver lives as long as the controller.
-    let _ = context.wake_accounts.send(ObjectRef::new(name));
 }
 
 /// A namespace whose labels change may gain or lose accounts.

@@ -14,7 +14,7 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
-/// Watches all objects of a kind into a store, and gives each that was added or changed. An object that does not fit the type, because it is
+/// Watches all objects of a kind into a store, and gives each that was added, changed or removed. An object that does not fit the type, because it is
 /// older than a rule or newer than this operator, is logged and passed over.
 pub(crate) fn watch<K>(client: Client) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send)
 where
@@ -23,7 +23,7 @@ where
     let (reader, writer) = reflector::store();
     let events = watcher::watcher(Api::<DeserializeGuard<K>>::all(client), watcher::Config::default());
     let events = events.default_backoff().filter_map(|event| async { event.map(admit).transpose() });
-    (reader, reflector(writer, events).applied_objects())
+    (reader, reflector(writer, events).touched_objects())
 }
 
 fn admit<K: Resource<DynamicType = ()>>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>> {
