@@ -100,12 +100,8 @@ impl Hands {
     /// The managed policies that are attached to a role or user.
     pub async fn attached(&self, entity: &str) -> Result<BTreeSet<String>> {
         let attached = match Entity::of(entity)? {
-            Entity::Role(role) => {
-                self.0.list_attached_role_policies().role_name(role).send().await?.attached_policies
-            }
-            Entity::User(user) => {
-                self.0.list_attached_user_policies().user_name(user).send().await?.attached_policies
-            }
+            Entity::Role(role) => self.0.list_attached_role_policies().role_name(role).send().await?.attached_policies,
+            Entity::User(user) => self.0.list_attached_user_policies().user_name(user).send().await?.attached_policies,
         };
         Ok(attached.into_iter().flatten().filter_map(|policy| policy.policy_arn).collect())
     }
@@ -146,7 +142,8 @@ impl Hands {
         for version in listed {
             let id = version.version_id.context("a version without an id")?;
             let answer = self.0.get_policy_version().policy_arn(policy).version_id(&id).send().await?;
-            let text = answer.policy_version.and_then(|version| version.document).context("a version without a document")?;
+            let text =
+                answer.policy_version.and_then(|version| version.document).context("a version without a document")?;
             if version.is_default_version {
                 versions.default.clone_from(&id);
             }

@@ -5,13 +5,18 @@
 
 mod document;
 mod doors;
+mod hands;
+mod live;
 mod logins;
+mod modes;
 mod operator;
 mod seen;
 mod stage;
 mod traffic;
 
 pub use document::{foreign, has_sid, key_document, own_sid, statement};
+pub use hands::Hands;
+pub use live::Live;
 pub use logins::Login;
 pub use operator::{INTERVAL, OWNER_ID, Service, operator};
 pub use seen::{condition, is_for, says};
