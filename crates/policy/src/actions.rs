@@ -143,32 +143,6 @@ pub(crate) fn has_encryption_context(action: &str) -> bool {
     WITH_CONTEXT.iter().any(|known| known.eq_ignore_ascii_case(action))
 }
 
-/// Action sets for a symmetric key (D§2.3).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::Display, strum::EnumString, strum::EnumIter,
-)]
-pub enum Preset {
-    /// The console's "key users": the whole use of the key.
-    EncryptDecrypt,
-    /// Reads what others encrypted.
-    Decrypt,
-    /// Encrypts for others and cannot read it back. A data key is part of it: that is how more than 4 KiB is encrypted.
-    Encrypt,
-}
-
-impl Preset {
-    /// The actions, as they are written into policies.
-    pub fn actions(self) -> &'static [&'static str] {
-        match self {
-            Self::EncryptDecrypt => {
-                &["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
-            }
-            Self::Decrypt => &["kms:Decrypt", "kms:DescribeKey"],
-            Self::Encrypt => &["kms:Encrypt", "kms:GenerateDataKey*", "kms:DescribeKey"],
-        }
-    }
-}
-
 /// What a key can be used for, from its `KeyUsage` and `KeySpec` (D§2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::EnumIter)]
 pub enum KeyKind {
@@ -262,16 +236,6 @@ mod tests {
         ] {
             let judged = (is_administrative(pattern), is_grant_action(pattern), is_cross_account(pattern));
             assert_eq!(judged, (administrative, grants, across), "{pattern}");
-        }
-    }
-
-    #[test]
-    fn presets_work_across_accounts_on_a_symmetric_key() {
-        for action in Preset::iter().flat_map(Preset::actions) {
-            assert!(
-                is_cross_account(action) && !is_administrative(action) && KeyKind::Symmetric.supports(action),
-                "{action}"
-            );
         }
     }
 

@@ -31,9 +31,7 @@ pub use access::{
     AttachedDocument, Caller, Decision, Half, IdentityPolicies, Verdict, identity_decision, key_policy_decision,
     verdict,
 };
-pub use actions::{
-    KeyKind, Preset, action_matches, expand, is_administrative, is_cross_account, is_grant_action, is_known,
-};
+pub use actions::{KeyKind, action_matches, expand, is_administrative, is_cross_account, is_grant_action, is_known};
 pub use arn::{AccountId, AliasArn, AliasName, ArnError, EntityArn, EntityKind, KeyArn, PolicyArn, root_arn};
 pub use difference::{
     Change, ConditionDifference, Difference, DocumentDifference, ElementDifference, SetDifference, difference,

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use crate::tables::Table;
 use kube::core::cel::Validator;
 use serde_json::{Value, json};
-use sharedkey_api::{AwsAccount, SharedKey, crds};
+use sharedkey_api::{Access, AwsAccount, SharedKey, crds};
 use sharedkey_policy::{
-    AccountId, AliasName, EntityArn, EntityKind, KeyArn, Partition, Region, action_matches, expand, is_administrative,
+    AccountId, AliasName, EntityArn, EntityKind, KeyArn, KeyKind, Partition, Region, action_matches, expand,
+    is_administrative, is_cross_account,
 };
 use strum::IntoEnumIterator as _;
 
@@ -33,6 +34,14 @@ fn administrative_actions_are_those_that_the_policy_crate_knows() {
         let hands_on = ["kms:CreateGrant", "kms:RevokeGrant"].iter().any(|action| action_matches(&pattern, action));
         let accepted = Validator::new().validate(&schema, &json!(pattern), None).is_ok();
         assert_eq!(accepted, !is_administrative(&pattern) && !hands_on, "{pattern}");
+    }
+}
+
+#[test]
+fn presets_work_across_accounts_on_a_symmetric_key() {
+    for action in Access::iter().flat_map(Access::actions) {
+        let works = is_cross_account(action) && !is_administrative(action) && KeyKind::Symmetric.supports(action);
+        assert!(works, "{action}");
     }
 }
 
