@@ -88,6 +88,11 @@ pub enum Resource {
 }
 
 impl Resource {
+    /// Whether it is the statement with this Sid.
+    pub fn is_statement(&self, sid: &str) -> bool {
+        matches!(self, Self::Statement { sid: known, .. } if known == sid)
+    }
+
     /// The account in which the resource lives.
     pub fn account(&self) -> Option<AccountId> {
         match self {

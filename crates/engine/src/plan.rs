@@ -415,3 +415,8 @@ impl Planner<'_> {
         Some(Step { account, action, records: Vec::new(), forgets })
     }
 }
+
+#[cfg(test)]
+mod convergence;
+#[cfg(test)]
+mod tests;

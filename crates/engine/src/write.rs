@@ -72,7 +72,7 @@ fn refuse_foreign_orphans(document: &PolicyDocument, scope: &Scope<'_>) -> Resul
             "nothing was written to the key policy of {}: of the statements of others, {}; KMS refuses every write while that stands there, so \
              remove it from the key policy",
             scope.key,
-            named.join(", ")
+            named.join(", and ")
         ),
     })
 }
@@ -129,3 +129,6 @@ pub fn all_exist(edit: &Edit, unique_ids: &BTreeMap<String, String>) -> bool {
         .filter(|principal| principal.parse::<EntityArn>().is_ok())
         .all(|principal| unique_ids.values().any(|known| known == principal))
 }
+
+#[cfg(test)]
+mod tests;

@@ -300,7 +300,7 @@ mod tests {
           inline policy "sharedkey@prod@team@orders@partner" of arn:aws:iam::444455556666:role/App is missing; without it arn:aws:iam::444455556666:role/App cannot use the key
         delegation PolicyChanged (Drift) in 444455556666 for [user/Anna], sharedkey@prod@team@orders@partner
           expected: actions: kms:Decrypt
-          observed: actions: not kms:Decrypt
+          observed: actions: without kms:Decrypt
           inline policy "sharedkey@prod@team@orders@partner" of arn:aws:iam::444455556666:user/Anna differs: statement "SharedKeyUse": actions: missing kms:Decrypt
         "#);
     }
@@ -353,7 +353,7 @@ mod tests {
         delegation DefaultVersionChanged (Drift) in 444455556666 for [role/App, user/Anna], arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner
           expected: v1
           observed: v2
-          the default version of arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner was switched from v1 to v2, which differs: statement "SharedKeyUse": effect: expected Allow, observed Deny; actions: missing [kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:generatedatakey*, kms:reencrypt*], unexpected *; resources: missing arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab, unexpected *
+          the default version of arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner was switched from v1 to v2, which differs: statement "SharedKeyUse": effect: expected Allow, observed Deny; actions: missing [kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey*, kms:ReEncrypt*], unexpected *; resources: missing arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab, unexpected *
         "#);
     }
 
@@ -481,6 +481,6 @@ mod tests {
         let mut world = World::shared();
         world.entity(APP).inline.insert(POLICY.into(), Ok(parse(DENY)));
         world.record.targets.clear();
-        insta::assert_snapshot!(world.compare().blockers[0].message, @r#"inline policy "sharedkey@prod@team@orders@partner" of arn:aws:iam::444455556666:role/App is not known to have been written for this object, although it has its name, and is left as it is: remove it, or annotate this object with sharedkey.dev/take-over=true to replace it; it differs: statement "SharedKeyUse": effect: expected Allow, observed Deny; actions: missing [kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:generatedatakey*, kms:reencrypt*], unexpected *; resources: missing arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab, unexpected *"#);
+        insta::assert_snapshot!(world.compare().blockers[0].message, @r#"inline policy "sharedkey@prod@team@orders@partner" of arn:aws:iam::444455556666:role/App is not known to have been written for this object, although it has its name, and is left as it is: remove it, or annotate this object with sharedkey.dev/take-over=true to replace it; it differs: statement "SharedKeyUse": effect: expected Allow, observed Deny; actions: missing [kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey*, kms:ReEncrypt*], unexpected *; resources: missing arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab, unexpected *"#);
     }
 }

@@ -20,8 +20,14 @@ pub(super) fn left_out(desired: &Desired, observed: &Observed, record: &Record) 
     let mut left_out = BTreeMap::new();
     for consumer in desired.consumers.iter().filter(|consumer| consumer.trust == Trust::Principals) {
         let statement = statement_of(desired, consumer, observed);
+        let sid = desired.names.sid(&consumer.name, Part::Use);
+        let recorded = record.targets.iter().any(|target| target.resource.is_statement(sid.as_str()));
         for principal in &consumer.principals {
-            let Some(trusted) = trusted_id(principal, statement, observed, record) else { continue };
+            let read = matches!(observed.entities.get(principal), Some(Ok(_)));
+            let known = record.unique_id(principal).map(str::to_owned);
+            // Where the ledger tells who was trusted, whom it does not name was not.
+            let guessed = || if recorded && read { None } else { orphan_for(principal, statement?, observed, record) };
+            let Some(trusted) = known.or_else(guessed) else { continue };
             let named = statement.is_some_and(|statement| names(statement, principal));
             let gone = match observed.entities.get(principal) {
                 Some(Ok(Entity::Present(state))) => trusted != state.unique_id,
@@ -47,18 +53,12 @@ fn names(statement: &Statement, principal: &EntityArn) -> bool {
     statement.aws_principals().any(|name| name == arn)
 }
 
-/// The id that was trusted under this ARN, as far as it is known: from the ledger, or because our statement names a deleted
-/// principal, which nobody else accounts for, in the place where this one should stand.
-fn trusted_id(
-    principal: &EntityArn,
-    statement: Option<&Statement>,
-    observed: &Observed,
-    record: &Record,
-) -> Option<String> {
-    if let Some(id) = record.unique_id(principal) {
-        return Some(id.to_owned());
+/// The id that was trusted under this ARN, to all appearances: our statement names a deleted principal, whom nobody else accounts
+/// for, and does not name this one.
+fn orphan_for(principal: &EntityArn, statement: &Statement, observed: &Observed, record: &Record) -> Option<String> {
+    if names(statement, principal) {
+        return None;
     }
-    let statement = statement.filter(|statement| !names(statement, principal))?;
     let (present, recorded) = (observed.unique_ids(), record.unique_ids());
     let accounted = |id: &str| present.contains_key(id) || recorded.contains_key(id);
     statement.aws_principals().find(|name| is_unique_id(name) && !accounted(name)).map(str::to_owned)

@@ -277,11 +277,11 @@ mod tests {
         insta::assert_snapshot!(pages.join("\n\n"), @r#"
         keyPolicy StatementChanged (Drift) in 111122223333 for [role/App, user/Anna], SharedKey/prod/team/orders/partner
           expected: actions: kms:Decrypt
-          observed: actions: not kms:Decrypt
+          observed: actions: without kms:Decrypt
           statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab differs: actions: missing kms:Decrypt
 
         keyPolicy StatementChanged (Drift) in 111122223333 for [role/App, user/Anna], SharedKey/prod/team/orders/partner
-          expected: actions: not kms:PutKeyPolicy
+          expected: actions: without kms:PutKeyPolicy
           observed: actions: kms:PutKeyPolicy
           statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab differs: actions: unexpected kms:PutKeyPolicy
 
@@ -296,13 +296,13 @@ mod tests {
           statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab differs: effect: expected Allow, observed Deny
 
         keyPolicy StatementChanged (Drift) in 111122223333 for [role/App, user/Anna, role/Eve], SharedKey/prod/team/orders/partner
-          expected: principals: arn:aws:iam::444455556666:role/App, not arn:aws:iam::444455556666:role/Eve
-          observed: principals: arn:aws:iam::444455556666:role/Eve, not arn:aws:iam::444455556666:role/App
+          expected: principals: arn:aws:iam::444455556666:role/App, without arn:aws:iam::444455556666:role/Eve
+          observed: principals: arn:aws:iam::444455556666:role/Eve, without arn:aws:iam::444455556666:role/App
           statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab differs: principals: missing arn:aws:iam::444455556666:role/App, unexpected arn:aws:iam::444455556666:role/Eve
 
         keyPolicy StatementChanged (Drift) in 111122223333 for [role/App, user/Anna, *], SharedKey/prod/team/orders/partner
-          expected: principals: [arn:aws:iam::444455556666:role/App, arn:aws:iam::444455556666:user/Anna], not *
-          observed: principals: *, not [arn:aws:iam::444455556666:role/App, arn:aws:iam::444455556666:user/Anna]
+          expected: principals: [arn:aws:iam::444455556666:role/App, arn:aws:iam::444455556666:user/Anna], without *
+          observed: principals: *, without [arn:aws:iam::444455556666:role/App, arn:aws:iam::444455556666:user/Anna]
           statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab differs: principals: missing [arn:aws:iam::444455556666:role/App, arn:aws:iam::444455556666:user/Anna], unexpected *
         "#);
     }

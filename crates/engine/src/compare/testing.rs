@@ -280,13 +280,19 @@ impl World {
 
     /// Plans and applies once, as the shell does.
     pub(crate) fn settle(&mut self) -> Plan {
+        let comparison = self.compare();
+        self.forget_who_left();
+        let plan = plan::plan(&self.desired, &self.seen(), &self.record, &comparison);
+        aws::apply(self, &plan);
+        plan
+    }
+
+    /// Forgets principals that the spec no longer names, as the shell does between comparing and planning.
+    pub(crate) fn forget_who_left(&mut self) {
         let consumers = &self.desired.consumers;
         self.record.keep_principals(|consumer, principal| {
             consumers.iter().any(|known| known.name == consumer && known.principals.contains(principal))
         });
-        let plan = self.plan();
-        aws::apply(self, &plan);
-        plan
     }
 
     /// One whole reconcile; its status is the next one's previous.

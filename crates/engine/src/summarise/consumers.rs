@@ -79,22 +79,25 @@ fn principal_status(
     }
 }
 
-/// What was known before stays known, marked as old.
+/// What was known before stays known, marked as old. It stands in front, where the bound of the text does not cut it off.
 fn with_last_known(context: &Context<'_>, consumer: &DesiredConsumer, arn: &str, reason: Option<&str>) -> String {
     let reason = reason.unwrap_or_default();
     let before = context.previous.into_iter().flat_map(|previous| &previous.consumers);
     let before = before.filter(|status| status.name == consumer.name).flat_map(|status| &status.principals);
     let Some(before) = before.into_iter().find(|principal| principal.arn == arn) else { return reason.to_owned() };
-    match before.verdict {
-        VerdictValue::Unknown => match before.reason.as_deref().and_then(|reason| reason.split_once(LAST_KNOWN)) {
-            Some((_, known)) => format!("{reason}{LAST_KNOWN}{known}"),
-            None => reason.to_owned(),
-        },
-        known => format!("{reason}{LAST_KNOWN}{known}, before {}", context.now.0.strftime("%Y-%m-%dT%H:%M:%SZ")),
-    }
+    let known = match before.verdict {
+        VerdictValue::Unknown => before.reason.as_deref().and_then(last_known).map(str::to_owned),
+        known => Some(format!("{known}, before {}", context.now.0.strftime("%Y-%m-%dT%H:%M:%SZ"))),
+    };
+    known.map_or_else(|| reason.to_owned(), |known| format!("{LAST_KNOWN}{known}; {reason}"))
 }
 
-const LAST_KNOWN: &str = "; last known: ";
+const LAST_KNOWN: &str = "last known: ";
+
+/// What a reason remembers.
+fn last_known(reason: &str) -> Option<&str> {
+    Some(reason.strip_prefix(LAST_KNOWN)?.split_once("; ")?.0)
+}
 
 fn key_policy_half(course: &Course<'_>, consumer: &DesiredConsumer, arn: &str) -> HalfState {
     if course.observed.document().is_none() {
