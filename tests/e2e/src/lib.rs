@@ -20,4 +20,4 @@ pub use live::Live;
 pub use logins::Login;
 pub use operator::{INTERVAL, OWNER_ID, Service, operator};
 pub use seen::{condition, is_for, says};
-pub use stage::{Side, Stage, allowed, denied, is, merge, spec};
+pub use stage::{DEADLINE, Side, Stage, allowed, denied, is, merge, spec};

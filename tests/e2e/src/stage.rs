@@ -18,7 +18,7 @@ use sharedkey_harness::{
 use crate::{Login, Service, key_document, operator, own_sid};
 
 /// Long enough for a busy machine; a condition that holds ends the wait at once.
-const DEADLINE: Duration = Duration::from_mins(1);
+pub const DEADLINE: Duration = Duration::from_mins(1);
 
 /// An AWS account with its `AwsAccount`.
 #[derive(Debug)]

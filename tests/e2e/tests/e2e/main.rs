@@ -1,5 +1,7 @@
 //! Stories from end to end: a real API server, a strict AWS, the real operator.
 
+mod accounts;
 mod refusals;
 mod sharing;
 mod tenancy;
+mod together;
