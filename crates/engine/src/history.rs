@@ -73,5 +73,72 @@ pub fn put_back(live: &PolicyDocument, kept: &Entry, scope: &Scope<'_>) -> Resul
     })?;
     let foreign = old.filter_map_statements(|statement| (!ours(&statement)).then_some(statement));
     let stated = live.statements().iter().filter(|statement| ours(statement)).cloned().collect();
-    write::replace(live, &foreign.with_added(stated), scope)
+    write::replace(live, foreign.with_added(stated), scope)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::names::OwnerId;
+
+    const ROOT: &str = r#"{"Sid":"Root","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"}"#;
+    const FOREIGN: &str = r#"{"Sid":"Theirs","Effect":"Allow","Principal":{"Service":"logs.amazonaws.com"},"Action":"kms:Decrypt","Resource":"*"}"#;
+
+    fn ours(action: &str) -> String {
+        format!(
+            r#"{{"Sid":"SharedKey/prod/team/orders/partner","Effect":"Allow","Principal":{{"AWS":"arn:aws:iam::444455556666:role/App"}},"Action":"{action}","Resource":"*"}}"#
+        )
+    }
+
+    fn document(statements: &[&str]) -> String {
+        format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","))
+    }
+
+    fn entry(replaced_at: &str, document: &str) -> Entry {
+        Entry {
+            replaced_at: replaced_at.into(),
+            replaced_for: ObjectName { namespace: "team".into(), name: "orders".into() },
+            document: document.into(),
+        }
+    }
+
+    fn back(live: &str, kept: &str) -> Result<Option<String>, Refusal> {
+        let key: KeyArn = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap();
+        let (owner, unique_ids): (OwnerId, _) = ("prod".parse().unwrap(), BTreeMap::new());
+        let scope = Scope { key: &key, owner: &owner, unique_ids: &unique_ids };
+        let live = PolicyDocument::parse(live).unwrap();
+        Ok(put_back(&live, &entry("then", kept), &scope)?.map(|document| document.to_json()))
+    }
+
+    #[test]
+    fn the_last_ten_are_kept_and_a_document_that_did_not_change_is_kept_once() {
+        let key = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap();
+        let mut history = History::new(key, "owner".into());
+        for number in 0..12 {
+            history.keep(entry(&number.to_string(), &number.to_string()));
+            history.keep(entry("again", &number.to_string()));
+        }
+        let kept: Vec<&str> = history.entries.iter().map(|entry| entry.replaced_at.as_str()).collect();
+        assert_eq!(kept, ["2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]);
+    }
+
+    #[test]
+    fn what_others_had_stated_comes_back_and_what_a_shared_key_states_stays() {
+        let (before, now) = (ours("kms:Encrypt"), ours("kms:Decrypt"));
+        let live = document(&[ROOT, &now]);
+        let kept = document(&[ROOT, FOREIGN, &before]);
+        assert_eq!(back(&live, &kept).unwrap().unwrap(), document(&[ROOT, FOREIGN, &now]));
+        assert_eq!(back(&document(&[ROOT, FOREIGN, &now]), &kept), Ok(None));
+    }
+
+    #[test]
+    fn a_document_that_would_lock_the_owner_out_or_is_none_stays_where_it_is() {
+        let live = document(&[ROOT]);
+        assert_eq!(back(&live, &document(&[FOREIGN])).unwrap_err().reason, Reason::LockoutRefused);
+        assert_eq!(back(&live, "[]").unwrap_err().reason, Reason::PolicyMalformed);
+        let orphan = FOREIGN.replace(r#"{"Service":"logs.amazonaws.com"}"#, r#"{"AWS":"AROAEXAMPLEEXAMPLE"}"#);
+        assert_eq!(back(&live, &document(&[ROOT, &orphan])).unwrap_err().reason, Reason::ForeignOrphan);
+    }
 }

@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod backoff;
 pub mod compare;
 pub mod desired;
+pub mod history;
 pub mod ledger;
 pub mod names;
 pub mod observed;

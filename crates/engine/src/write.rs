@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use sharedkey_api::conditions::Reason;
 use sharedkey_policy::{
     Edit, EntityArn, KeyArn, MAX_KEY_POLICY_BYTES, NormalContext, PolicyDocument, Statement, is_unique_id, locks_out,
-    merge, orphans,
+    merge, normal_document, orphans,
 };
 
 use crate::names::OwnerId;
@@ -41,11 +41,28 @@ pub fn prepare(live: &PolicyDocument, edit: &Edit, scope: &Scope<'_>) -> Result<
     if !merged.changed {
         return Ok(None);
     }
-    let document = without_own_orphans(merged.document, scope.owner);
+    checked(merged.document, scope).map(Some)
+}
+
+/// The same for a document that is to stand there as a whole.
+pub(crate) fn replace(
+    live: &PolicyDocument,
+    wanted: PolicyDocument,
+    scope: &Scope<'_>,
+) -> Result<Option<PolicyDocument>, Refusal> {
+    let context = NormalContext { partition: scope.key.partition(), unique_ids: scope.unique_ids.clone() };
+    if normal_document(live, &context) == normal_document(&wanted, &context) {
+        return Ok(None);
+    }
+    checked(wanted, scope).map(Some)
+}
+
+fn checked(document: PolicyDocument, scope: &Scope<'_>) -> Result<PolicyDocument, Refusal> {
+    let document = without_own_orphans(document, scope.owner);
     refuse_foreign_orphans(&document, scope)?;
     refuse_lockout(&document, scope)?;
     refuse_oversize(&document, scope)?;
-    Ok(Some(document))
+    Ok(document)
 }
 
 /// Drops what KMS would refuse from statements of ours: unique ids of principals that were deleted (D§1.4). It fails closed;

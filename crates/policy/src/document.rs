@@ -97,6 +97,13 @@ impl PolicyDocument {
         Self { elements: self.elements, statements: self.statements.into_iter().filter_map(keep).collect() }
     }
 
+    /// The same document with more statements at its end.
+    #[must_use]
+    pub fn with_added(mut self, statements: Vec<Statement>) -> Self {
+        self.statements.extend(statements);
+        self
+    }
+
     /// The same document with other statements.
     pub(crate) fn with_statements(&self, statements: Vec<Statement>) -> Self {
         Self { elements: self.elements.clone(), statements }
