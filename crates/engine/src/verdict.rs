@@ -81,19 +81,22 @@ fn judge(consumer: &DesiredConsumer, arn: &EntityArn, observed: &Observed, key: 
         Some(Err(failure)) => return unknown(format!("the principal's half could not be read: {failure}")),
         None => return unknown("the principal's half was not read".to_owned()),
     };
+    if let Some(dead) = unusable(observed) {
+        return PrincipalVerdict { value: VerdictValue::Denied, ..unknown(dead) };
+    }
     let (Some(key), Some(document)) = (key, observed.document()) else {
         return unknown("the key policy could not be read".to_owned());
     };
-    if let Some(dead) = unusable(observed) {
-        return PrincipalVerdict { value: VerdictValue::Denied, ..unknown(format!("the key is in state {dead}")) };
-    }
     decide(consumer, arn, state, key, document)
 }
 
-/// The key's state, when nobody can use it.
-fn unusable(observed: &Observed) -> Option<&str> {
-    let state = observed.key.metadata.as_ref().ok()?.as_ref()?.state.as_str();
-    (!matches!(state, "Enabled" | "Updating")).then_some(state)
+/// What keeps everybody from using the key.
+fn unusable(observed: &Observed) -> Option<String> {
+    match observed.key.metadata.as_ref().ok()? {
+        None => Some("the key does not exist".to_owned()),
+        Some(key) if matches!(key.state.as_str(), "Enabled" | "Updating") => None,
+        Some(key) => Some(format!("the key is in state {}", key.state)),
+    }
 }
 
 fn decide(
@@ -135,8 +138,8 @@ fn decide(
         arn: arn.clone(),
         unique_id: Some(state.unique_id.clone()),
         value,
-        reason: reason(&conditions, denials.values()),
-        blocks: blocks(denials),
+        reason: reason(&conditions, denials.values(), value),
+        blocks: blocks(denials, value),
     }
 }
 
@@ -158,27 +161,32 @@ struct Denial {
 }
 
 impl Denial {
-    fn text(&self) -> String {
+    /// One action stands for all where all are denied.
+    fn text(&self, value: VerdictValue) -> String {
         let reason = self.reason.clone().unwrap_or_default();
         match self.actions.iter().skip(1).cloned().collect::<Vec<_>>() {
-            others if others.is_empty() => reason,
+            others if others.is_empty() || value == VerdictValue::Denied => reason,
             others => format!("{reason}; likewise {}", others.join(", ")),
         }
     }
 }
 
-fn reason<'a>(conditions: &BTreeSet<String>, denials: impl Iterator<Item = &'a Denial>) -> Option<String> {
-    let mut parts: Vec<String> = denials.map(Denial::text).collect();
+fn reason<'a>(
+    conditions: &BTreeSet<String>,
+    denials: impl Iterator<Item = &'a Denial>,
+    value: VerdictValue,
+) -> Option<String> {
+    let mut parts: Vec<String> = denials.map(|denial| denial.text(value)).collect();
     if parts.is_empty() && !conditions.is_empty() {
         parts.push(format!("if {}", conditions.iter().cloned().collect::<Vec<_>>().join(" and ")));
     }
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-fn blocks(denials: BTreeMap<(Half, String), Denial>) -> Vec<Block> {
+fn blocks(denials: BTreeMap<(Half, String), Denial>, value: VerdictValue) -> Vec<Block> {
     denials
         .into_iter()
         .filter(|((half, _), _)| matches!(half, Half::Boundary | Half::ExplicitDeny))
-        .map(|((half, _), denial)| Block { half, reason: denial.text(), actions: denial.actions })
+        .map(|((half, _), denial)| Block { half, reason: denial.text(value), actions: denial.actions })
         .collect()
 }

@@ -64,8 +64,8 @@ mod tests {
         insta::assert_snapshot!(page(&world.check(blocked)), @r#"
         delegation BlockedByBoundary (Drift) in 444455556666 for [role/App], arn:aws:iam::444455556666:role/App
           expected: kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey, kms:GenerateDataKeyPair, kms:GenerateDataKeyPairWithoutPlaintext, kms:GenerateDataKeyWithoutPlaintext, kms:ReEncryptFrom, kms:ReEncryptTo allowed
-          observed: the permissions boundary arn:aws:iam::444455556666:policy/Boundary of arn:aws:iam::444455556666:role/App does not allow kms:Decrypt; likewise kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey, kms:GenerateDataKeyPair, kms:GenerateDataKeyPairWithoutPlaintext, kms:GenerateDataKeyWithoutPlaintext, kms:ReEncryptFrom, kms:ReEncryptTo
-          arn:aws:iam::444455556666:role/App is kept from the key: the permissions boundary arn:aws:iam::444455556666:policy/Boundary of arn:aws:iam::444455556666:role/App does not allow kms:Decrypt; likewise kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey, kms:GenerateDataKeyPair, kms:GenerateDataKeyPairWithoutPlaintext, kms:GenerateDataKeyWithoutPlaintext, kms:ReEncryptFrom, kms:ReEncryptTo
+          observed: the permissions boundary arn:aws:iam::444455556666:policy/Boundary of arn:aws:iam::444455556666:role/App does not allow kms:Decrypt
+          arn:aws:iam::444455556666:role/App is kept from the key: the permissions boundary arn:aws:iam::444455556666:policy/Boundary of arn:aws:iam::444455556666:role/App does not allow kms:Decrypt
         delegation BlockedByDeny (Drift) in 444455556666 for [user/Anna], arn:aws:iam::444455556666:user/Anna
           expected: kms:Decrypt allowed
           observed: group Staff: inline policy NoKeys, statement "NoKeys" denies kms:Decrypt

@@ -28,6 +28,7 @@ pub(crate) const APP: &str = "arn:aws:iam::444455556666:role/App";
 pub(crate) const APP_ID: &str = "AROAAPP0000000000001";
 pub(crate) const ANNA: &str = "arn:aws:iam::444455556666:user/Anna";
 pub(crate) const ANNA_ID: &str = "AIDAANNA000000000001";
+pub(crate) const BOB: &str = "arn:aws:iam::444455556666:role/Bob";
 pub(crate) const SID: &str = "SharedKey/prod/team/orders/partner";
 pub(crate) const POLICY: &str = "sharedkey@prod@team@orders@partner";
 

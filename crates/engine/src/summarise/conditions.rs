@@ -1,13 +1,13 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use sharedkey_api::{
-    DriftKind, DriftLayer, Mode, VerdictValue,
+    Drift, DriftKind, DriftLayer, Mode, VerdictValue,
     conditions::{ConditionType, Reason},
 };
 
 use super::{Context, Course, failure_reason};
 use crate::{
     compare::{Cause, Finding},
-    desired::Delegation,
+    desired::{Delegation, DesiredConsumer},
     plan::Blocker,
     problem::{Class, Failure},
 };
@@ -113,7 +113,7 @@ pub(super) fn unread<'a>(course: &Course<'a>) -> impl Iterator<Item = &'a Failur
 }
 
 /// All conditions of a reconcile that looked at AWS.
-pub(super) fn facts(course: &Course<'_>, drift: usize) -> Vec<Fact> {
+pub(super) fn facts(course: &Course<'_>, drift: &[Drift]) -> Vec<Fact> {
     let halves =
         vec![key_available(course), key_policy_applied(course), delegation_applied(course), access_verified(course)];
     let in_sync = in_sync(course, drift);
@@ -152,8 +152,10 @@ fn obstacle<'a>(course: &Course<'a>) -> Option<&'a Blocker> {
 
 fn key_policy_applied(course: &Course<'_>) -> Fact {
     let type_ = ConditionType::KeyPolicyApplied;
-    if let Err(failure) = &course.observed.key.policy {
-        return Fact::unread(type_, failure);
+    match (&course.observed.key.policy, obstacle(course)) {
+        (Err(failure), _) => return Fact::unread(type_, failure),
+        (Ok(None), Some(blocker)) => return Fact::no(type_, blocker.reason, &blocker.message),
+        _ => {}
     }
     if let Some(failure) = course.failures.iter().find(|failure| failure.action.starts_with("kms:")) {
         return failed(type_, failure);
@@ -173,6 +175,9 @@ fn delegation_applied(course: &Course<'_>) -> Fact {
     let policies = course.observed.managed.values().filter_map(|reading| reading.as_ref().err());
     if let Some(failure) = readings.chain(policies).next() {
         return Fact::unread(type_, failure);
+    }
+    if let (None, Some(blocker)) = (&course.comparison.key, obstacle(course)) {
+        return Fact::unknown(type_, blocker.reason, &blocker.message);
     }
     if let Some(failure) = course.failures.iter().find(|failure| failure.action.starts_with("iam:")) {
         return failed(type_, failure);
@@ -201,13 +206,17 @@ fn applied(course: &Course<'_>, type_: ConditionType, open: &[&Finding], well: &
         };
     };
     match (first.cause, obstacle(course)) {
-        (Cause::Propagating, _) => Fact::unknown(type_, Reason::Propagating, &first.message),
+        (Cause::Propagating, _) => Fact::unknown(type_, Reason::Propagating, not_visible_yet(&first.message)),
         (_, Some(blocker)) => Fact::no(type_, blocker.reason, &blocker.message),
         (Cause::NotYet | Cause::SpecChanged, None) if course.desired.mode == Mode::Enforce => {
             Fact::no(type_, Reason::Progressing, &first.message)
         }
         _ => Fact::no(type_, Reason::DriftFound, more(&first.message, open.len())),
     }
+}
+
+fn not_visible_yet(what: &str) -> String {
+    format!("a write is not visible everywhere yet: {what}")
 }
 
 fn is_key_reason(blocker: &Blocker) -> bool {
@@ -224,7 +233,7 @@ fn access_verified(course: &Course<'_>) -> Fact {
     let managed: Vec<_> =
         pairs.filter(|(consumer, _)| !consumer.is_handoff()).flat_map(|(_, verdict)| &verdict.principals).collect();
     if managed.is_empty() {
-        let handoff = course.desired.consumers.iter().any(crate::desired::DesiredConsumer::is_handoff);
+        let handoff = course.desired.consumers.iter().any(DesiredConsumer::is_handoff);
         let reason = if handoff { Reason::Handoff } else { Reason::NotManaged };
         return Fact::yes(type_, reason, "the spec names no principal whose access can be computed");
     }
@@ -236,7 +245,7 @@ fn access_verified(course: &Course<'_>) -> Fact {
     if let Some(first) = refused.first() {
         let message = format!("{} cannot use the key: {}", first.arn, first.reason.as_deref().unwrap_or_default());
         if propagating {
-            return Fact::unknown(type_, Reason::Propagating, message);
+            return Fact::unknown(type_, Reason::Propagating, not_visible_yet(&message));
         }
         return Fact::no(type_, Reason::AccessDenied, more(&message, refused.len()));
     }
@@ -249,12 +258,10 @@ fn access_verified(course: &Course<'_>) -> Fact {
     }
 }
 
-fn in_sync(course: &Course<'_>, drift: usize) -> Fact {
+fn in_sync(course: &Course<'_>, drift: &[Drift]) -> Fact {
     let type_ = ConditionType::InSync;
-    if drift > 0 {
-        let first = course.comparison.findings.iter().find(|finding| finding.is_drift(course.desired.mode));
-        let first = first.map_or("see status.drift", |finding| finding.message.as_str());
-        return Fact::no(type_, Reason::DriftFound, more(first, drift));
+    if let Some(first) = drift.first() {
+        return Fact::no(type_, Reason::DriftFound, more(&first.message, drift.len()));
     }
     if let Some(failure) = unread(course).next() {
         return Fact::unread(type_, failure);
@@ -274,18 +281,33 @@ fn ready(course: &Course<'_>, halves: &[Fact]) -> Fact {
         let key = halves.iter().find(|fact| fact.type_ == ConditionType::KeyAvailable && fact.status != Truth::True);
         let unread = halves.iter().find(|fact| fact.status == Truth::Unknown && fact.reason != Reason::Propagating);
         let unreadable = course.blockers.iter().find(|blocker| blocker.reason == Reason::PolicyMalformed);
-        return match (key.or(unread), unreadable) {
-            (Some(fact), _) => told(fact),
-            (None, Some(blocker)) => Fact::no(type_, blocker.reason, &blocker.message),
-            (None, None) => {
+        return match (key, unreadable, unread) {
+            (None, Some(blocker), _) => Fact::no(type_, blocker.reason, &blocker.message),
+            (Some(fact), ..) | (None, None, Some(fact)) => told(fact),
+            (None, None, None) => {
                 Fact::yes(type_, Reason::Observed, "both halves were read; the mode is Observe, so nothing is written")
             }
         };
     }
     let worst = |status: Truth| halves.iter().find(|fact| fact.status == status);
-    match worst(Truth::False).or_else(|| worst(Truth::Unknown)) {
-        Some(fact) => told(fact),
-        None => Fact::yes(type_, Reason::Succeeded, "both halves are in place"),
+    match (worst(Truth::False).or_else(|| worst(Truth::Unknown)), course.failures.first()) {
+        // What is not there yet is missing because of this.
+        (Some(fact), Some(failure)) if OUTCOMES.contains(&fact.reason) => {
+            Fact::new(type_, fact.status, failure_reason(failure), failure.to_string())
+        }
+        (Some(fact), _) => told(fact),
+        (None, _) => Fact::yes(type_, Reason::Succeeded, in_place(course)),
+    }
+}
+
+/// Reasons that tell what came of something, and not what it was.
+const OUTCOMES: [Reason; 3] = [Reason::Progressing, Reason::DriftFound, Reason::AccessDenied];
+
+fn in_place(course: &Course<'_>) -> &'static str {
+    if course.desired.consumers.iter().any(DesiredConsumer::is_handoff) {
+        "every managed half is in place; what others have to attach stands in status.consumers[].handoffPolicy"
+    } else {
+        "both halves are in place"
     }
 }
 
@@ -294,8 +316,7 @@ fn reconciling(course: &Course<'_>) -> Option<Fact> {
     let type_ = ConditionType::Reconciling;
     let lagging = course.comparison.findings.iter().find(|finding| finding.cause == Cause::Propagating);
     if let Some(finding) = lagging {
-        let message = format!("a write is not visible everywhere yet: {}", finding.message);
-        return Some(Fact::yes(type_, Reason::Propagating, message));
+        return Some(Fact::yes(type_, Reason::Propagating, not_visible_yet(&finding.message)));
     }
     let passing = |failure: &&Failure| matches!(failure.class, Class::Transient | Class::Propagating);
     let failure = course.failures.iter().chain(unread(course)).find(passing)?;
@@ -314,6 +335,7 @@ fn stalled(course: &Course<'_>, ready: &Fact) -> Option<Fact> {
     if let Some(failure) = course.failures.iter().chain(unread(course)).find(lasting) {
         return Some(Fact::yes(type_, failure_reason(failure), failure.to_string()));
     }
-    let denied = ready.status == Truth::False && ready.reason == Reason::AccessDenied;
-    denied.then(|| Fact::yes(type_, ready.reason, &ready.message))
+    // What is left after every write has succeeded is not the operator's to mend.
+    let left = ready.status == Truth::False && matches!(ready.reason, Reason::AccessDenied | Reason::DriftFound);
+    (left && course.failures.is_empty()).then(|| Fact::yes(type_, ready.reason, &ready.message))
 }

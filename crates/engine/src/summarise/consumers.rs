@@ -5,6 +5,8 @@ use super::{Context, Course};
 use crate::{
     compare::{Cause, Finding},
     desired::{Delegation, DesiredConsumer, Trust},
+    ledger::Resource,
+    observed::EntityState,
     verdict::{ConsumerVerdict, PrincipalVerdict},
 };
 
@@ -125,12 +127,25 @@ fn delegation_half(course: &Course<'_>, consumer: &DesiredConsumer, verdict: &Pr
     if !matches!(course.observed.entities.get(&verdict.arn), Some(Ok(_))) {
         return HalfState::Unknown;
     }
-    if course.observed.is_absent(&verdict.arn) {
-        return HalfState::Missing;
-    }
     let resources = consumer.delegated_by(&course.desired.names, &verdict.arn);
     let about = |finding: &&Finding| finding.resource.as_ref().is_some_and(|resource| resources.contains(resource));
-    half(course.comparison.findings.iter().filter(about))
+    let findings: Vec<&Finding> = course.comparison.findings.iter().filter(about).collect();
+    match course.observed.entity(&verdict.arn) {
+        None => HalfState::Missing,
+        // What a principal that is left out should carry is no finding.
+        Some(state) if findings.is_empty() && !resources.iter().all(|resource| carries(state, resource)) => {
+            HalfState::Missing
+        }
+        Some(_) => half(findings.into_iter()),
+    }
+}
+
+fn carries(state: &EntityState, resource: &Resource) -> bool {
+    match resource {
+        Resource::InlinePolicy { name, .. } => state.inline.contains_key(name),
+        Resource::Attachment { policy, .. } => state.attached.contains(policy),
+        Resource::ManagedPolicy { .. } | Resource::Statement { .. } => true,
+    }
 }
 
 /// The state that findings about one half add up to.

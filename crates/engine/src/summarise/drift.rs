@@ -1,9 +1,11 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sharedkey_api::{Drift, DriftLayer};
+use sharedkey_policy::EntityArn;
 
 use super::{Context, Course};
 use crate::{
     compare::{Cause, Finding},
+    observed::Observed,
     problem::Failure,
 };
 
@@ -35,14 +37,20 @@ pub(super) fn same(a: &Drift, b: &Drift) -> bool {
 
 /// Whether what an entry is about could not be read.
 fn is_unread(course: &Course<'_>, entry: &Drift) -> bool {
-    let failed: Vec<&Failure> = match entry.layer {
-        DriftLayer::Key => course.observed.key.metadata.as_ref().err().into_iter().collect(),
-        DriftLayer::KeyPolicy => course.observed.key.policy.as_ref().err().into_iter().collect(),
+    let Observed { key, entities, managed } = course.observed;
+    match entry.layer {
+        DriftLayer::Key => key.metadata.is_err(),
+        DriftLayer::KeyPolicy => key.policy.is_err(),
         DriftLayer::Delegation => {
-            course.observed.entities.values().filter_map(|reading| reading.as_ref().err()).collect()
+            let of_entry = |arn: &EntityArn| {
+                let arn = arn.to_string();
+                entry.principal.iter().flat_map(|principals| principals.split(", ")).any(|principal| principal == arn)
+            };
+            let unread = |failure: &Failure| failure.account.as_str() == entry.account;
+            entities.iter().any(|(arn, reading)| reading.is_err() && of_entry(arn))
+                || managed.values().any(|reading| reading.as_ref().is_err_and(unread))
         }
-    };
-    failed.iter().any(|failure| failure.account.as_str() == entry.account)
+    }
 }
 
 /// A finding as status shows it.

@@ -109,7 +109,7 @@ pub fn deleting(context: &Context<'_>, reason: Reason, message: &str) -> Summary
 pub fn summarise(context: &Context<'_>, course: &Course<'_>) -> Summary {
     let corrected = drift::corrected(course);
     let drift = drift::outstanding(context, course);
-    let facts = conditions::facts(course, drift.len());
+    let facts = conditions::facts(course, &drift);
     let status = SharedKeyStatus {
         conditions: conditions::build(facts, context, Vec::new()),
         key_arn: course.comparison.key.as_ref().map(ToString::to_string),
@@ -194,3 +194,6 @@ pub fn failure_reason(failure: &Failure) -> Reason {
         Class::UserActionNeeded => Reason::AwsRefused,
     }
 }
+
+#[cfg(test)]
+mod tests;
