@@ -214,20 +214,21 @@ impl Case<'_> {
     }
 
     fn detached(&self, consumer: &DesiredConsumer, arn: &PolicyArn, live: &ManagedPolicy) -> Vec<Finding> {
-        let absent = matches!(live, ManagedPolicy::Absent { .. });
         let loose = self.present(consumer).filter(|(_, state)| !state.attached.contains(arn));
         loose
             .map(|(principal, state)| {
                 let resource = Resource::Attachment { policy: arn.clone(), entity: principal.clone() };
                 // A policy that is gone is one finding, not one for each principal that it was attached to.
-                let known = if absent {
-                    Cause::NotYet
-                } else {
-                    self.cause(&resource, None, state.lagging.contains(&arn.to_string()))
+                let cause = match live {
+                    ManagedPolicy::Absent { lagging: true } => Cause::Propagating,
+                    ManagedPolicy::Absent { lagging: false } => Cause::Follows,
+                    ManagedPolicy::Present { .. } => {
+                        self.cause(&resource, None, state.lagging.contains(&arn.to_string()))
+                    }
                 };
                 Finding {
                     kind: DriftKind::PolicyDetached,
-                    cause: known,
+                    cause,
                     account: consumer.account.clone(),
                     principals: vec![principal.to_string()],
                     resource: Some(resource),
@@ -243,7 +244,7 @@ impl Case<'_> {
 
 #[cfg(test)]
 mod tests {
-    use sharedkey_api::DriftKind as K;
+    use sharedkey_api::{DriftKind as K, Mode};
 
     use super::*;
     use crate::{
@@ -323,14 +324,18 @@ mod tests {
         world.observed.managed.insert(managed_arn(), Ok(ManagedPolicy::Absent { lagging: false }));
         world.entity(APP).attached.clear();
         world.entity(ANNA).attached.clear();
-        let drift: Vec<Finding> = all(&world).into_iter().filter(|finding| finding.cause == Cause::Drift).collect();
+        let told = |finding: &Finding| finding.is_drift(Mode::Enforce) || finding.is_drift(Mode::Observe);
+        let drift: Vec<Finding> = all(&world).into_iter().filter(told).collect();
         insta::assert_snapshot!(page(&drift), @"
         delegation PolicyMissing (Drift) in 444455556666 for [role/App, user/Anna], arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner
           expected: allows kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey*, kms:ReEncrypt* on the key
           observed: no such policy
           managed policy arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner is missing; without it arn:aws:iam::444455556666:role/App, arn:aws:iam::444455556666:user/Anna cannot use the key
         ");
-        assert_eq!(kinds(&all(&world))[1..], [(K::PolicyDetached, Cause::NotYet), (K::PolicyDetached, Cause::NotYet)]);
+        assert_eq!(
+            kinds(&all(&world))[1..],
+            [(K::PolicyDetached, Cause::Follows), (K::PolicyDetached, Cause::Follows)]
+        );
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub enum Cause {
     Propagating,
     /// It stands under our name, and we do not know it.
     Conflict,
+    /// It could not be otherwise while something else differs, which is a finding of its own.
+    Follows,
 }
 
 /// One difference.
@@ -104,7 +106,7 @@ impl Finding {
         match self.cause {
             Cause::Drift => true,
             Cause::NotYet | Cause::SpecChanged | Cause::Conflict => mode == Mode::Observe,
-            Cause::Propagating => false,
+            Cause::Propagating | Cause::Follows => false,
         }
     }
 }
