@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sharedkey_api::{Mode, conditions::Reason};
-use sharedkey_policy::{
-    Edit, EntityArn, KeyArn, PolicyArn, PolicyDocument, Region, Sid, document_fingerprint, fingerprint,
-};
+use sharedkey_policy::{Edit, EntityArn, KeyArn, PolicyArn, PolicyDocument, Sid, document_fingerprint, fingerprint};
 
 use crate::{
     compare::{Cause, Comparison, Finding, WantedStatement},
     desired::{Account, Desired, DesiredConsumer},
+    history::Entry,
     ledger::{Record, Resource, State, Target},
     names::OwnerId,
     observed::{ManagedPolicy, Observed},
@@ -48,14 +47,21 @@ pub enum Action {
     PutKeyPolicy {
         /// The key.
         key: KeyArn,
-        /// Its Region.
-        region: Region,
         /// Whose statements may be touched.
         owner: OwnerId,
         /// What changes.
         edit: Edit,
         /// Unique ids of the principals that are known to exist.
         unique_ids: BTreeMap<String, String>,
+    },
+    /// Brings back what others had stated in a key policy before one of our writes.
+    PutBackKeyPolicy {
+        /// The key.
+        key: KeyArn,
+        /// Whose statements stay as they are.
+        owner: OwnerId,
+        /// What was kept.
+        entry: Entry,
     },
     /// Creates or replaces an inline policy.
     PutInlinePolicy {
@@ -111,7 +117,10 @@ impl Action {
         match self {
             Self::PutKeyPolicy { edit, .. } => edit.put.is_empty(),
             Self::DeleteInlinePolicy { .. } | Self::DetachPolicy { .. } | Self::DeleteManagedPolicy { .. } => true,
-            Self::PutInlinePolicy { .. } | Self::PutManagedPolicy { .. } | Self::AttachPolicy { .. } => false,
+            Self::PutBackKeyPolicy { .. }
+            | Self::PutInlinePolicy { .. }
+            | Self::PutManagedPolicy { .. }
+            | Self::AttachPolicy { .. } => false,
         }
     }
 }
@@ -125,6 +134,9 @@ impl std::fmt::Display for Action {
                     write!(f, " +{:?}", statement.sid().unwrap_or_default())?;
                 }
                 edit.remove.iter().try_for_each(|sid| write!(f, " -\"{sid}\""))
+            }
+            Self::PutBackKeyPolicy { key, entry, .. } => {
+                write!(f, "put back what others stated in the key policy of {key} before {}", entry.replaced_at)
             }
             Self::PutInlinePolicy { entity, name, .. } => write!(f, "put inline policy {name:?} on {entity}"),
             Self::DeleteInlinePolicy { entity, name } => write!(f, "delete inline policy {name:?} from {entity}"),
@@ -230,7 +242,6 @@ impl Planner<'_> {
             forgets: edit.remove.iter().map(removed).collect(),
             action: Action::PutKeyPolicy {
                 key: key.clone(),
-                region: self.desired.key.region.clone(),
                 owner: self.desired.names.owner().clone(),
                 edit,
                 unique_ids,

@@ -62,7 +62,7 @@ pub(crate) struct Args {
     #[arg(long, env = "SHAREDKEY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub(crate) log_format: LogFormat,
 
-    /// What is logged, as a filter by level and module, like info,sharedkey_aws=debug.
+    /// What is logged, as a filter by level and module, like `info,sharedkey_aws=debug`.
     #[arg(long, env = "SHAREDKEY_LOG", default_value = "info")]
     pub(crate) log: String,
 

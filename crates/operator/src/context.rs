@@ -19,7 +19,7 @@ use sharedkey_aws::Aws;
 use sharedkey_engine::{accounts::Accounts, backoff, names::ObjectName, problem::Class};
 use tokio::sync::mpsc;
 
-use crate::{args::Args, events::Events, ledger::Ledger, metrics::Metrics};
+use crate::{args::Args, events::Events, history::Histories, ledger::Ledger, metrics::Metrics};
 
 /// What every reconcile shares.
 pub(crate) struct Context {
@@ -27,6 +27,7 @@ pub(crate) struct Context {
     pub(crate) client: Client,
     pub(crate) aws: Aws,
     pub(crate) ledger: Ledger,
+    pub(crate) histories: Histories,
     pub(crate) events: Events,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) keys: Store<SharedKey>,
@@ -54,12 +55,14 @@ impl Context {
         wake_accounts: mpsc::UnboundedSender<ObjectRef<AwsAccount>>,
     ) -> Self {
         let events = Events::new(client.clone());
+        let histories = Histories::new(client.clone(), &args.operator_namespace, args.owner_id.clone());
         let failures = Mutex::default();
         Self {
             args,
             client,
             aws,
             ledger,
+            histories,
             events,
             metrics,
             keys,
@@ -103,6 +106,11 @@ impl Context {
     pub(crate) fn calm(&self, object: &str) {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(object);
     }
+}
+
+/// This moment in RFC 3339, to the millisecond: a name for what was replaced then.
+pub(crate) fn moment() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// Now, as Kubernetes writes it: whole seconds.

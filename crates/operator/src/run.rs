@@ -32,7 +32,7 @@ use crate::{
     health::{self, Health},
     ledger::Ledger,
     metrics::{Calls, Metrics},
-    sharing, streams,
+    putting_back, sharing, streams,
     tokens::ServiceAccountTokens,
 };
 
@@ -69,10 +69,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     ));
 
     let stop = CancellationToken::new();
-    let controllers = future::join4(
+    let controllers = future::join5(
         run_keys(&context, key_changes, woken_keys, &stop),
         run_accounts(&context, account_changes, woken_accounts, &stop),
         wake_namespaces(&context, namespace_changes, &stop),
+        putting_back::run(&context, &stop),
         announce(&context, &ready),
     );
     tracing::info!(owner_id = %context.args.owner_id, version = env!("CARGO_PKG_VERSION"), "the operator starts");

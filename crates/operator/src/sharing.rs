@@ -27,6 +27,7 @@ use tracing::Instrument as _;
 
 use crate::{
     context::{Context, now, object_name},
+    history::KeptFor,
     patch, unsharing,
 };
 
@@ -250,7 +251,9 @@ impl Run<'_> {
         let span = tracing::info_span!(
             "step", object.namespace = namespace, object.name = name, account.id = %step.account.id, step = %step.action
         );
-        match self.context.aws.apply(step).instrument(span.clone()).await {
+        let keeper =
+            KeptFor { histories: &self.context.histories, object: &self.name, account_ref: &step.account.name };
+        match self.context.aws.apply(step, &keeper).instrument(span.clone()).await {
             Ok(outcome) => {
                 span.in_scope(|| tracing::info!(changed = outcome.changed, "done"));
                 step.records.iter().for_each(|target| self.record.confirm(target.clone()));

@@ -9,10 +9,11 @@ mod key_policy;
 mod managed;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
+use futures::future::BoxFuture;
 use sharedkey_engine::{
     plan::{Action, Step},
     problem::{Class, Failure, Reading},
@@ -47,6 +48,15 @@ impl Outcome {
     }
 }
 
+/// Keeps what a key policy said before it is replaced. The API keeps no versions (D§1.5).
+pub trait Keeper: Send + Sync {
+    /// Keeps a document. If it cannot be kept, the policy is not written.
+    fn keep<'a>(&'a self, key: &'a KeyArn, document: &'a str) -> BoxFuture<'a, Result<(), KeepError>>;
+}
+
+/// Why a document could not be kept.
+pub type KeepError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a step was not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
@@ -76,12 +86,18 @@ impl KeyLocks {
 }
 
 impl Aws {
-    /// Makes one step of a plan.
-    pub async fn apply(&self, step: &Step) -> Result<Outcome, ApplyError> {
+    /// Makes one step of a plan. `keeper` is handed the key policy that the step replaces.
+    pub async fn apply(&self, step: &Step, keeper: &dyn Keeper) -> Result<Outcome, ApplyError> {
         let reach = self.registry.reach(&step.account)?;
         match &step.action {
-            Action::PutKeyPolicy { key, region, owner, edit, unique_ids } => {
-                let write = key_policy::Write { reach: &reach, key, region, owner, edit, unique_ids };
+            Action::PutKeyPolicy { key, owner, edit, unique_ids, .. } => {
+                let change = key_policy::Change::Edit(edit);
+                let write = key_policy::Write { reach: &reach, key, owner, change, unique_ids, keeper };
+                self.put_key_policy(write).await
+            }
+            Action::PutBackKeyPolicy { key, owner, entry } => {
+                let (change, unique_ids) = (key_policy::Change::PutBack(entry), &BTreeMap::new());
+                let write = key_policy::Write { reach: &reach, key, owner, change, unique_ids, keeper };
                 self.put_key_policy(write).await
             }
             Action::PutInlinePolicy { entity, name, document } => {

@@ -82,7 +82,6 @@ async fn a_policy_that_is_too_big_is_not_taken_for_throttling() {
     let put = consumer.key_statements(&sharing.desired.names, sharing.role.partition(), &[].into());
     let action = Action::PutKeyPolicy {
         key: sharing.key.arn.parse().unwrap(),
-        region: sharing.key.region.parse().unwrap(),
         owner: owner_id(),
         edit: Edit { put, remove: [].into() },
         unique_ids: [].into(),

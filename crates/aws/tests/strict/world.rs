@@ -11,7 +11,9 @@ use futures::{FutureExt, future::BoxFuture};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sharedkey_api::{DeletionPolicy, Mode};
-use sharedkey_aws::{Access, Aws, CallObserver, Endpoints, Method, Options, Rates, Timeouts, TokenError, TokenSource};
+use sharedkey_aws::{
+    Access, Aws, CallObserver, Endpoints, KeepError, Keeper, Method, Options, Rates, Timeouts, TokenError, TokenSource,
+};
 use sharedkey_engine::{
     desired::{self, Conditions, Delegation, Desired, DesiredConsumer, DesiredKey, KeySource, Trust},
     ledger::Record,
@@ -23,7 +25,7 @@ use sharedkey_harness::{
     StrictAws,
     aws::{Account, Calls, Identity, Key},
 };
-use sharedkey_policy::{AccountId, EntityArn};
+use sharedkey_policy::{AccountId, EntityArn, KeyArn};
 use tokio::sync::OnceCell;
 
 /// The strict AWS of all tests. Its lists have two items a page.
@@ -118,6 +120,18 @@ pub(crate) fn allow(action: &str, resource: &str) -> Value {
 pub(crate) struct Shell {
     pub(crate) aws: Arc<Aws>,
     pub(crate) seen: Arc<Seen>,
+    pub(crate) kept: Kept,
+}
+
+/// The key policies that were handed over before they were replaced.
+#[derive(Default)]
+pub(crate) struct Kept(pub(crate) Mutex<Vec<String>>);
+
+impl Keeper for Kept {
+    fn keep<'a>(&'a self, _key: &'a KeyArn, document: &'a str) -> BoxFuture<'a, Result<(), KeepError>> {
+        self.0.lock().unwrap().push(document.to_owned());
+        async { Ok(()) }.boxed()
+    }
 }
 
 /// What the shell told of its calls.
@@ -171,12 +185,12 @@ impl Shell {
         let rates = Rates { iam_reads_per_second: fast, iam_writes_per_second: fast };
         let seen = Arc::new(Seen::default());
         let aws = Aws::new(Options { rates, timeouts, ..Options::default() }, Arc::clone(&seen) as _, tokens);
-        Self { aws: Arc::new(aws), seen }
+        Self { aws: Arc::new(aws), seen, kept: Kept::default() }
     }
 
     pub(crate) async fn apply(&self, account: desired::Account, action: Action) -> Result<bool, String> {
         let step = Step { account, action, records: Vec::new(), forgets: Vec::new() };
-        self.aws.apply(&step).await.map(|outcome| outcome.changed).map_err(|error| error.to_string())
+        self.aws.apply(&step, &self.kept).await.map(|outcome| outcome.changed).map_err(|error| error.to_string())
     }
 }
 
