@@ -23,7 +23,7 @@ pub(super) fn blocked(case: &Case<'_>) -> Vec<Finding> {
                     principals: vec![principal.arn.to_string()],
                     resource: None,
                     subject: principal.arn.to_string(),
-                    expected: Some(format!("{actions} allowed")),
+                    expected: Some(format!("allowed: {actions}")),
                     observed: Some(block.reason.clone()),
                     message: format!("{} is kept from the key: {}", principal.arn, block.reason),
                 });
@@ -63,11 +63,11 @@ mod tests {
         ));
         insta::assert_snapshot!(page(&world.check(blocked)), @r#"
         delegation BlockedByBoundary (Drift) in 444455556666 for [role/App], arn:aws:iam::444455556666:role/App
-          expected: kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey, kms:GenerateDataKeyPair, kms:GenerateDataKeyPairWithoutPlaintext, kms:GenerateDataKeyWithoutPlaintext, kms:ReEncryptFrom, kms:ReEncryptTo allowed
+          expected: allowed: kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey, kms:GenerateDataKeyPair, kms:GenerateDataKeyPairWithoutPlaintext, kms:GenerateDataKeyWithoutPlaintext, kms:ReEncryptFrom, kms:ReEncryptTo
           observed: the permissions boundary arn:aws:iam::444455556666:policy/Boundary of arn:aws:iam::444455556666:role/App does not allow kms:Decrypt
           arn:aws:iam::444455556666:role/App is kept from the key: the permissions boundary arn:aws:iam::444455556666:policy/Boundary of arn:aws:iam::444455556666:role/App does not allow kms:Decrypt
         delegation BlockedByDeny (Drift) in 444455556666 for [user/Anna], arn:aws:iam::444455556666:user/Anna
-          expected: kms:Decrypt allowed
+          expected: allowed: kms:Decrypt
           observed: group Staff: inline policy NoKeys, statement "NoKeys" denies kms:Decrypt
           arn:aws:iam::444455556666:user/Anna is kept from the key: group Staff: inline policy NoKeys, statement "NoKeys" denies kms:Decrypt
         "#);
