@@ -1,0 +1,199 @@
+//! A thousand sweeps over AWS as it is on a quiet day: principals in another order at each read, and reads that lag behind the
+//! operator's own writes. Nothing is drift, nothing is written, and no more is asked than `docs/aws-calls.md` says.
+//!
+//! A binary of its own, because it counts the calls and the writes of a whole operator.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use futures::{StreamExt as _, future::try_join_all};
+use kube::{
+    ResourceExt as _,
+    api::ListParams,
+    runtime::{WatchStreamExt as _, watcher},
+};
+use serde_json::{Value, json};
+use sharedkey_api::{SharedKey, SharedKeyStatus, conditions::Reason};
+use sharedkey_e2e::{Service, Stage, allowed, is, is_for, key_document, spec};
+use sharedkey_harness::{aws::Calls, metrics::Metrics, wait_for};
+
+/// How often every object is swept.
+const SWEEPS: u32 = 1000;
+/// The hidden override of the objects' own interval.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Longer than a thousand sweeps take on a busy machine.
+const LONGEST: Duration = Duration::from_mins(5);
+/// How long reads of both accounts show the past after a write.
+const LAG: Duration = Duration::from_secs(2);
+
+/// What one sweep of all objects asks: two keys, the policy of each once for all objects on it; three roles, of which the
+/// first has two inline policies of ours and a managed one; a user. The version of the managed policy is known for ever.
+const ONE_SWEEP: [(&str, u32); 12] = [
+    ("DescribeKey", 2),
+    ("GetKeyPolicy", 2),
+    ("GetPolicy", 1),
+    ("GetRole", 3),
+    ("GetRolePolicy", 4),
+    ("GetUser", 1),
+    ("GetUserPolicy", 1),
+    ("ListAttachedRolePolicies", 3),
+    ("ListAttachedUserPolicies", 1),
+    ("ListGroupsForUser", 1),
+    ("ListRolePolicies", 3),
+    ("ListUserPolicies", 1),
+];
+/// At ten sweeps a second a shared reading is used for 50 ms, where it is 5 s otherwise: on a busy machine an object that comes
+/// later than that reads anew.
+const BUSY: f64 = 0.1;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_quiet_sweeps_report_nothing_write_nothing_and_ask_what_the_docs_say() -> Result<()> {
+    // Given two keys that four objects share, in accounts whose reads lag and go to and fro
+    let service: &'static Service = Box::leak(Box::new(Service::start(INTERVAL, &[]).await?));
+    let stage = Stage::on(service, "aws-cn").await?;
+    let objects = objects(&stage).await?;
+    principals_are_shuffled(&stage).await?;
+    for account in [&stage.owner.account, &stage.partner.account] {
+        service.world.aws.set_lag(account, LAG, true).await?;
+    }
+    let seen = Seen::from_now_on(&stage);
+    try_join_all(objects.iter().map(|(name, spec)| stage.share(name, spec.clone()))).await?;
+    try_join_all(objects.iter().map(|(name, _)| stage.ready(name))).await?;
+    allowed(&stage.as_role().await?, &stage.probe().await?).await?;
+    ensure!(seen.any(|status| is_for(status, "Reconciling", "True", Reason::Propagating)), "reads have lagged");
+
+    // When each of them has been swept a thousand times
+    let before = versions(&stage).await?;
+    let objects = f64::from(u32::try_from(objects.len())?);
+    let start = service.operator.metrics().await?;
+    service.world.aws.forget(&by_operator()).await?;
+    let sweeps = wait_for("a thousand sweeps", LONGEST, async || {
+        let sweeps = (reconciles(&service.operator.metrics().await?) - reconciles(&start)) / objects;
+        ensure!(sweeps >= f64::from(SWEEPS), "{sweeps} sweeps");
+        Ok(sweeps)
+    })
+    .await?;
+
+    // Then nothing was ever drift, from the first write on, and no status was written since
+    let drifted =
+        seen.all(|status| status.drift_count > 0 || is(status, "InSync", "False") || status.last_correction.is_some());
+    ensure!(drifted.is_empty(), "nothing is drift: {drifted:?}");
+    let written = writes(&service.operator.metrics().await?) - writes(&start);
+    ensure!(written < 0.5, "{written} statuses were written");
+    assert_eq!(versions(&stage).await?, before);
+
+    // And AWS was asked what the docs say, once for all objects that share a reading, and nothing was written
+    let asked: BTreeMap<String, f64> = asked(&stage).await?;
+    assert_eq!(asked.keys().collect::<Vec<_>>(), ONE_SWEEP.map(|(operation, _)| operation));
+    for (operation, times) in ONE_SWEEP {
+        let in_a_sweep = asked[operation] / sweeps;
+        let wrong = (in_a_sweep / f64::from(times) - 1.0).abs() > BUSY;
+        ensure!(!wrong, "{operation}: {in_a_sweep} calls in a sweep instead of {times}; in {sweeps} sweeps: {asked:?}");
+    }
+    Ok(())
+}
+
+/// Four objects on two keys: every way to name a key, two ways to delegate.
+async fn objects(stage: &Stage) -> Result<Vec<(&'static str, Value)>> {
+    let (owner, partner) = (&stage.owner.account, &stage.partner.account);
+    for role in ["Second", "Third"] {
+        partner.create_role("/", role).await?;
+    }
+    let others =
+        try_join_all((0..8).map(|n| async move { owner.create_role("/others/", &format!("Other{n}")).await })).await?;
+    let mut document = key_document(owner);
+    let statement = json!({
+        "Sid": MANY, "Effect": "Allow", "Principal": {"AWS": others}, "Action": ["kms:Decrypt", "kms:DescribeKey"], "Resource": "*",
+    });
+    document["Statement"].as_array_mut().context("statements")?.push(statement);
+    owner.put_key_policy(&stage.key, &document).await?;
+    let second = owner.create_key(Some(&document)).await?;
+    owner.create_alias("alias/second", &second).await?;
+    let roles =
+        |roles: &[&str]| json!({"principals": roles.iter().map(|role| json!({"role": role})).collect::<Vec<_>>()});
+    let managed = json!({"principals": [{"role": "ExampleRole"}], "delegation": "ManagedPolicy", "access": "Decrypt"});
+    Ok(vec![
+        ("by-arn", stage.spec()),
+        ("by-id", spec(stage, json!({"id": stage.key.id}), roles(&["Second", "ExampleRole"]))),
+        ("managed", spec(stage, json!({"arn": stage.key.arn}), managed)),
+        ("by-alias", spec(stage, json!({"alias": "alias/second"}), roles(&["Third"]))),
+    ])
+}
+
+/// The Sid of a statement of others with principals enough to be shuffled.
+const MANY: &str = "Many of another team";
+
+/// The strict AWS does to a key policy what AWS does (D§1.4).
+async fn principals_are_shuffled(stage: &Stage) -> Result<()> {
+    let mut orders = BTreeSet::new();
+    for _ in 0..10 {
+        let policy = stage.owner.account.key_policy(&stage.key).await?;
+        let statements = policy["Statement"].as_array().context("statements")?;
+        let many = statements.iter().find(|statement| statement["Sid"] == MANY).context("the statement")?;
+        orders.insert(many["Principal"]["AWS"].to_string());
+    }
+    ensure!(orders.len() > 1, "principals are in the same order at each read");
+    Ok(())
+}
+
+fn by_operator() -> Calls {
+    Calls::all().principal("arn:*:assumed-role/sharedkey-operator/*")
+}
+
+/// How often each operation was called, whatever came of it. An AwsAccount is looked at every five minutes for its own sake.
+async fn asked(stage: &Stage) -> Result<BTreeMap<String, f64>> {
+    let mut asked = BTreeMap::new();
+    for count in stage.service.world.aws.counts(&by_operator()).await? {
+        if !["GetCallerIdentity", "GetAccountSummary"].contains(&count.operation.as_str()) {
+            *asked.entry(count.operation).or_default() += f64::from(u32::try_from(count.count)?);
+        }
+    }
+    Ok(asked)
+}
+
+/// Versions of the objects: any write, of status too, makes a new one.
+async fn versions(stage: &Stage) -> Result<BTreeMap<String, Option<String>>> {
+    let keys = stage.keys().list(&ListParams::default()).await?;
+    Ok(keys.into_iter().map(|key| (key.name_any(), key.resource_version())).collect())
+}
+
+fn reconciles(metrics: &Metrics) -> f64 {
+    metrics.sum("sharedkey_reconciles_total", &[("kind", "SharedKey")])
+}
+
+fn writes(metrics: &Metrics) -> f64 {
+    metrics.sum("sharedkey_status_writes_total", &[("kind", "SharedKey")])
+}
+
+/// Every status that objects have from a moment on.
+struct Seen(Arc<Mutex<Vec<SharedKeyStatus>>>);
+
+impl Seen {
+    fn from_now_on(stage: &Stage) -> Self {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (keeping, keys) = (Self(Arc::clone(&seen)), stage.keys());
+        tokio::spawn(async move {
+            let mut changes = std::pin::pin!(watcher(keys, watcher::Config::default()).applied_objects());
+            while let Some(change) = changes.next().await {
+                keeping.lock().extend(change.ok().and_then(|key: SharedKey| key.status));
+            }
+        });
+        Self(seen)
+    }
+
+    fn all(&self, which: impl Fn(&SharedKeyStatus) -> bool) -> Vec<SharedKeyStatus> {
+        self.lock().iter().filter(|status| which(status)).cloned().collect()
+    }
+
+    fn any(&self, which: impl Fn(&SharedKeyStatus) -> bool) -> bool {
+        self.lock().iter().any(which)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<SharedKeyStatus>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
