@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn sweeps_of_one_phase_fall_together_within_one_interval() {
-        let interval = Duration::from_secs(600);
+        let interval = Duration::from_mins(10);
         for phase in [0, 1, 599_999, 123_456_789] {
             for now in [Duration::from_secs(1_000_000), Duration::from_millis(1_000_123_456)] {
                 let wait = until_next_sweep(now, interval, phase);

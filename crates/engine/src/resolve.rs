@@ -220,6 +220,11 @@ impl<'a> Resolver<'a> {
                 let reach = self.account(&format!("{field}.accountRef"), &reference.name, key.partition())?;
                 Ok((reach.0.id.clone(), Some(reach)))
             }
+            // Its own roles need no other half: they are a matter of its allow rules.
+            (None, Some(id)) if id == key.account.id.as_str() => refuse(
+                Reason::NotAllowed,
+                format!("{field}.accountId: {id} is the key's own account; name its AwsAccount by accountRef instead"),
+            ),
             (None, Some(id)) => Ok((parse(&format!("{field}.accountId"), id)?, None)),
             _ => refuse(Reason::InvalidSpec, format!("{field}: exactly one of accountRef and accountId")),
         }
@@ -250,25 +255,29 @@ impl<'a> Resolver<'a> {
         )
     }
 
+    /// How a message names one of several `AwsAccount`s of the owner: by its account where the namespace may not know it.
+    fn named(&self, name: &str, spec: &AwsAccountSpec) -> String {
+        if opens(spec, &self.namespace) { format!("{name:?}") } else { format!("(of account {})", spec.account_id) }
+    }
+
     /// The owner's guardrails. Those of every `AwsAccount` of the owner's account hold (design §3.1).
     fn guardrails(&self, field: &str, key: &DesiredKey, consumer: &DesiredConsumer) -> Result<(), Refusal> {
         if consumer.account == key.account.id {
             return Ok(());
         }
         let owners: Vec<_> = self.input.accounts.of(key.partition(), &key.account.id).collect();
-        let rules = || owners.iter().filter_map(|(name, spec)| Some((*name, spec.sharing.as_ref()?)));
+        let rules = || owners.iter().filter_map(|(name, spec)| Some((self.named(name, spec), spec.sharing.as_ref()?)));
         let account = &consumer.account;
         let untrusting = rules().find(|(_, sharing)| {
             sharing.trusted_accounts.as_ref().is_some_and(|trusted| !trusted.iter().any(|id| id == account.as_str()))
         });
         if let Some((name, _)) = untrusting {
-            return broken(field, name, &format!("trustedAccounts does not list account {account}"));
+            return broken(field, &name, &format!("trustedAccounts does not list account {account}"));
         }
         if consumer.is_handoff() && !rules().any(|(_, sharing)| sharing.trusted_accounts.is_some()) {
-            let name = &key.account.name;
             return broken(
                 field,
-                name,
+                &format!("{:?}", key.account.name),
                 &format!("trustedAccounts has to list account {account}, which is named by accountId alone"),
             );
         }
@@ -276,11 +285,15 @@ impl<'a> Resolver<'a> {
         let scope =
             rules().any(|(_, sharing)| permits_scope(sharing)) && rules().all(|(_, sharing)| permits_scope(sharing));
         if consumer.trust == Trust::Account && !scope {
-            return broken(field, &key.account.name, "allowAccountScope is not true, and trust is Account");
+            return broken(
+                field,
+                &format!("{:?}", key.account.name),
+                "allowAccountScope is not true, and trust is Account",
+            );
         }
         for (name, sharing) in rules() {
             if let Some(action) = sharing.allowed_actions.as_deref().and_then(|allowed| excess(consumer, allowed)) {
-                return broken(field, name, &format!("allowedActions does not list {action}"));
+                return broken(field, &name, &format!("allowedActions does not list {action}"));
             }
         }
         Ok(())
@@ -288,7 +301,7 @@ impl<'a> Resolver<'a> {
 }
 
 fn broken(field: &str, account: &str, rule: &str) -> Result<(), Refusal> {
-    refuse(Reason::SharingNotAllowed, format!("{field}: sharing of AwsAccount {account:?} forbids it: {rule}"))
+    refuse(Reason::SharingNotAllowed, format!("{field}: sharing of AwsAccount {account} forbids it: {rule}"))
 }
 
 /// The first action of a consumer that no pattern covers.
@@ -382,3 +395,6 @@ fn conditions(spec: &api::Consumer, region: &Region) -> Conditions {
         organization_id: conditions.organization_id.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 mod access;
 mod delegation;
 mod key;
+mod managed;
 mod principal;
 mod statement;
 #[cfg(test)]
@@ -167,7 +168,7 @@ const CHECKS: [Check; 13] = [
     principal::orphaned,
     delegation::entity_missing,
     delegation::inline,
-    delegation::managed,
+    managed::managed,
     access::blocked,
 ];
 

@@ -205,6 +205,8 @@ mod tests {
         ledger::State,
     };
 
+    type Change<'a> = &'a dyn Fn(&mut World);
+
     fn all(world: &World) -> Vec<Finding> {
         [unreadable, missing, changed, duplicated].into_iter().flat_map(|check| world.check(check)).collect()
     }
@@ -363,7 +365,6 @@ mod tests {
         let intended = |world: &mut World| world.record.targets[0].state = State::Intended;
         let lagging = |world: &mut World| world.key_policy().lagging = true;
         let taken_over = |world: &mut World| world.desired.take_over = true;
-        type Change<'a> = &'a dyn Fn(&mut World);
         let cases: [(&[Change<'_>], K, Cause); 12] = [
             (&[&gone], K::StatementMissing, Cause::Drift),
             (&[&edited], K::StatementChanged, Cause::Drift),
@@ -381,7 +382,9 @@ mod tests {
         ];
         for (index, (changes, kind, cause)) in cases.into_iter().enumerate() {
             let mut world = World::shared();
-            changes.iter().for_each(|change| change(&mut world));
+            for change in changes {
+                change(&mut world);
+            }
             assert_eq!(kinds(&all(&world)), [(kind, cause)], "case {index}");
         }
     }

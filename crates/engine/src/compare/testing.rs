@@ -179,7 +179,7 @@ impl World {
     }
 
     pub(crate) fn key(&self) -> KeyArn {
-        KEY.parse().unwrap()
+        self.observed.key.arn.clone().unwrap().unwrap()
     }
 
     pub(crate) fn partner(&mut self) -> &mut DesiredConsumer {

@@ -3,7 +3,7 @@
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use sharedkey_api::{DriftKind, Mode};
-use sharedkey_policy::{EntityArn, PolicyDocument};
+use sharedkey_policy::{EntityArn, PolicyDocument, Statement};
 
 use crate::{
     compare::testing::{ANNA, APP, FOREIGN, World, account, arn, consumer, parse},
@@ -190,7 +190,7 @@ fn world(consumers: Vec<DesiredConsumer>) -> World {
 /// Whom our statements name that the spec does not, or that the ledger did not trust.
 fn named_without_trust(world: &World) -> Vec<EntityArn> {
     let ours = world.observed.document().unwrap().statements().iter().filter(|one| is_ours(one.to_json()));
-    let named = ours.flat_map(|statement| statement.aws_principals()).filter_map(|name| name.parse().ok());
+    let named = ours.flat_map(Statement::aws_principals).filter_map(|name| name.parse().ok());
     let left_out = world.compare().left_out;
     named.filter(|name: &EntityArn| left_out.contains_key(name) && world.observed.entity(name).is_some()).collect()
 }

@@ -33,6 +33,7 @@ fn perform(aws: &mut Observed, action: &Action) {
                 policy.document = Ok(sent);
             }
         }
+        Action::PutBackKeyPolicy { .. } => unreachable!("people ask for that, plans do not"),
         Action::PutInlinePolicy { entity, name, document } => {
             present(aws, entity)
                 .expect("a policy is put on what exists")
