@@ -1,0 +1,141 @@
+//! Somebody changes AWS behind the operator's back: status says what differs, where, for whom and what that means. Enforce heals
+//! it, Observe leaves it as it is.
+
+mod change;
+mod delegation;
+mod harmless;
+mod key_policy;
+mod scene;
+
+use anyhow::{Context as _, Result, ensure};
+use futures::future::try_join_all;
+use serde_json::Value;
+use sharedkey_api::{SharedKeyStatus, conditions::Reason};
+use sharedkey_e2e::{Live, foreign, is, is_for, statement};
+
+use self::{
+    change::{Change, Seen, named},
+    scene::{NAME, Scene},
+};
+
+/// Sweeps until a change is named, as far as they can be counted from outside: one that was under way when it was made, the one
+/// that finds it, and one that may have begun before the count.
+const LOOKS: u64 = 3;
+
+/// A key is shared in both partitions with these fields of a consumer, and a story is told there.
+async fn everywhere(consumer: &Value, story: impl AsyncFn(&Scene) -> Result<()>) -> Result<()> {
+    let told = ["aws-cn", "aws"].map(async |partition| {
+        let scene = Scene::open(partition, consumer).await?;
+        story(&scene).await.with_context(|| partition.to_owned())
+    });
+    try_join_all(told).await.map(drop)
+}
+
+/// Enforce: every change is healed, and status keeps what it was.
+async fn healed(scene: &Scene, changes: &[Change]) -> Result<()> {
+    let before = scene.live().await?;
+    for change in changes {
+        healed_once(scene, change, &before).await.context(change.name)?;
+    }
+    let events = scene.events().await?;
+    for seen in changes.iter().flat_map(|change| mended(scene, change)) {
+        let wanted = format!("Corrected{}", seen.kind);
+        ensure!(events.contains(&wanted), "no event {wanted}: {events:?}");
+    }
+    Ok(())
+}
+
+async fn healed_once(scene: &Scene, change: &Change, before: &Live) -> Result<()> {
+    let stage = &scene.stage;
+    let last = scene.status().await?.last_correction;
+
+    // When somebody changes it. What takes several calls is done while nobody heals, and noticed later
+    if change.takes_time() {
+        stage.observe(NAME).await?;
+    }
+    change.make(scene, before).await?;
+    if change.takes_time() {
+        stage.enforce(NAME).await?;
+    }
+
+    // Then it is healed, and status keeps what it was
+    let corrected = |status: &SharedKeyStatus| status.last_correction != last && good(status);
+    let key = stage.wait(NAME, "healed", corrected).await?;
+    let items = key.status.and_then(|status| status.last_correction).map(|correction| correction.items);
+    named(&mended(scene, change), &items.unwrap_or_default())?;
+
+    // And our part is as it was, the part of others as they left it, and everybody can use the key again
+    let mut after = scene.live().await?;
+    ensure!(foreign(&after.key_policy) == foreign(&change.key_policy(scene, before)), "{:#}", after.key_policy);
+    let mut wanted = before.clone();
+    ensure!(statement(&mut after.key_policy, &scene.sid()) == statement(&mut wanted.key_policy, &scene.sid()));
+    ensure!((&after.inline, &after.attached) == (&before.inline, &before.attached), "{after:#?}");
+    let in_force = |live: &Live| live.managed.as_ref().and_then(|managed| managed.in_force().cloned());
+    ensure!(in_force(&after) == in_force(before), "{:#?}", after.managed);
+    scene.everybody_is_allowed().await?;
+    stage.put_back(NAME, before).await
+}
+
+/// What a write mends, without what goes with it.
+fn mended(scene: &Scene, change: &Change) -> Vec<Seen> {
+    (change.seen)(scene).into_iter().filter(|seen| !seen.follows).collect()
+}
+
+/// Observe: every change is named and left as it is, and no longer named when somebody undoes it.
+async fn watched(scene: &Scene, changes: &[Change]) -> Result<()> {
+    scene.stage.observe(NAME).await?;
+    let before = scene.live().await?;
+    scene.stage.forget_calls().await?;
+    for change in changes {
+        watched_once(scene, change, &before).await.context(change.name)?;
+    }
+    let events = scene.events().await?;
+    for seen in changes.iter().flat_map(|change| (change.seen)(scene)) {
+        ensure!(events.contains(&seen.kind.to_string()), "no event {}: {events:?}", seen.kind);
+    }
+    Ok(())
+}
+
+async fn watched_once(scene: &Scene, change: &Change, before: &Live) -> Result<()> {
+    // When somebody changes it
+    let stage = &scene.stage;
+    let looks = scene.looks().await?;
+    change.make(scene, before).await?;
+    let changed = scene.live().await?;
+    ensure!(changed != *before, "nothing was changed");
+
+    // Then status names it within one interval, and says truly who can use the key
+    let seen: Vec<Seen> = (change.seen)(scene);
+    let told = |status: &SharedKeyStatus| kinds(status) == sorted(seen.iter().map(|seen| seen.kind.to_string()));
+    let status = stage.wait(NAME, "drift", told).await?.status.context("a status")?;
+    let looks = scene.looks().await? - looks;
+    ensure!(looks <= LOOKS, "it took {looks} sweeps");
+    named(&seen, &status.drift)?;
+    ensure!(is_for(&status, "InSync", "False", Reason::DriftFound) && is(&status, "Ready", "True"), "{status:#?}");
+    scene.verdicts_are_true(&status).await?;
+
+    // And nothing is done about it
+    stage.look(NAME).await?;
+    stage.nothing_written().await?;
+    ensure!(scene.live().await? == changed, "somebody wrote");
+
+    // When it is undone, then it is no longer named
+    stage.put_back(NAME, before).await?;
+    let status = stage.wait(NAME, "in sync again", good).await?.status.context("a status")?;
+    scene.verdicts_are_true(&status).await?;
+    stage.nothing_written().await
+}
+
+fn good(status: &SharedKeyStatus) -> bool {
+    status.drift_count == 0 && is(status, "InSync", "True") && is(status, "Ready", "True")
+}
+
+fn kinds(status: &SharedKeyStatus) -> Vec<String> {
+    sorted(status.drift.iter().map(|drift| drift.kind.to_string()))
+}
+
+fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut texts: Vec<String> = texts.collect();
+    texts.sort();
+    texts
+}

@@ -1,0 +1,100 @@
+//! A key that is shared, and whoever may use it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use sharedkey_api::{SharedKeyStatus, VerdictValue};
+use sharedkey_e2e::{Live, Stage, allowed, merge, spec};
+use sharedkey_harness::aws::{Identity, Probe};
+
+/// The object.
+pub(crate) const NAME: &str = "orders";
+
+/// A shared key, in use.
+pub(crate) struct Scene {
+    pub(crate) stage: Stage,
+    people: [(String, Identity); 2],
+    probe: Probe,
+}
+
+impl Scene {
+    /// Shares a key with a role and a user, with these further fields of the consumer.
+    pub(crate) async fn open(partition: &str, consumer: &Value) -> Result<Self> {
+        let stage = Stage::new(partition).await?;
+        let mut fields = serde_json::json!({"principals": [{"role": "ExampleRole"}, {"user": "team/ExampleUser"}]});
+        merge(&mut fields, consumer.clone());
+        stage.share(NAME, spec(&stage, serde_json::json!({"arn": stage.key.arn}), fields)).await?;
+        stage.ready(NAME).await?;
+        let context: HashMap<String, String> = match &consumer["conditions"]["encryptionContext"] {
+            Value::Null => HashMap::new(),
+            pairs => serde_json::from_value(pairs.clone())?,
+        };
+        let probe = Probe::with_context(&stage.owner.account, &stage.key, context).await?;
+        let people = [(stage.role.clone(), stage.as_role().await?), (stage.user.clone(), stage.as_user().await?)];
+        Ok(Self { stage, people, probe })
+    }
+
+    /// The Sid of the statement.
+    pub(crate) fn sid(&self) -> String {
+        self.stage.sid(NAME, "partner")
+    }
+
+    /// The inline policy's name.
+    pub(crate) fn policy_name(&self) -> String {
+        self.stage.policy_name(NAME, "partner")
+    }
+
+    /// The managed policy's ARN.
+    pub(crate) fn policy_arn(&self) -> String {
+        self.stage.policy_arn(NAME, "partner")
+    }
+
+    pub(crate) async fn live(&self) -> Result<Live> {
+        self.stage.live(NAME).await
+    }
+
+    pub(crate) async fn status(&self) -> Result<SharedKeyStatus> {
+        self.stage.status(NAME).await
+    }
+
+    /// How often the operator has looked at the key policy: once a sweep.
+    pub(crate) async fn looks(&self) -> Result<u64> {
+        let calls = self.stage.calls(&self.stage.owner.account).await?;
+        Ok(calls.iter().filter(|call| call.operation == "GetKeyPolicy").map(|call| call.count).sum())
+    }
+
+    /// Everybody can use the key.
+    pub(crate) async fn everybody_is_allowed(&self) -> Result<()> {
+        for (_, who) in &self.people {
+            allowed(who, &self.probe).await?;
+        }
+        Ok(())
+    }
+
+    /// Whoever is told to be able to use the key can, and whoever is told not to be cannot.
+    pub(crate) async fn verdicts_are_true(&self, status: &SharedKeyStatus) -> Result<()> {
+        let told: BTreeMap<&str, VerdictValue> = status.consumers[0]
+            .principals
+            .iter()
+            .map(|principal| (principal.arn.as_str(), principal.verdict))
+            .collect();
+        for (arn, who) in &self.people {
+            let attempts = who.attempt_all(&self.probe).await?;
+            let worked = attempts.iter().filter(|(_, attempt)| attempt.is_allowed()).count();
+            let truth = match worked {
+                0 => VerdictValue::Denied,
+                all if all == attempts.len() => VerdictValue::Allowed,
+                _ => VerdictValue::Partial,
+            };
+            let told = told.get(arn.as_str()).context("no verdict")?;
+            ensure!(*told == truth, "{arn} is told to be {told}, and AWS says {attempts:?}");
+        }
+        Ok(())
+    }
+
+    /// The reasons of all events so far.
+    pub(crate) async fn events(&self) -> Result<Vec<String>> {
+        Ok(self.stage.events(NAME).await?.into_iter().filter_map(|event| event.reason).collect())
+    }
+}
