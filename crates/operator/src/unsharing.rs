@@ -63,7 +63,9 @@ pub(crate) async fn unshare(object: &SharedKey, context: &Context) -> Result<Act
         return release(object, context, &run.name, None).await;
     }
     let failures: Vec<Failure> = went.failures.into_iter().chain(unread).collect();
-    let told: Vec<String> = failures.iter().map(ToString::to_string).chain(refusals).collect();
+    let mut told: Vec<String> = failures.iter().map(ToString::to_string).chain(refusals).collect();
+    // One closed account fails every step in it with the same words.
+    told.dedup();
     let why = if told.is_empty() { "not everything is gone yet".to_owned() } else { told.join("; ") };
     blocked(object, context, &run.name, &run.record, &why, &failures).await
 }
@@ -86,6 +88,15 @@ fn list(record: &Record) -> String {
     record.targets.iter().map(|target| target.resource.to_string()).collect::<Vec<_>>().join("; ")
 }
 
+/// The list, as far as it leaves room for a reason.
+fn beginning(record: &Record) -> String {
+    let mut shown: Vec<String> = record.targets.iter().take(3).map(|target| target.resource.to_string()).collect();
+    if let Some(more) = record.targets.len().checked_sub(shown.len()).filter(|more| *more > 0) {
+        shown.push(format!("{more} more"));
+    }
+    shown.join("; ")
+}
+
 /// Something is left: waits for it, or lets go of it where that is safe or asked for.
 async fn blocked(
     object: &SharedKey,
@@ -105,8 +116,9 @@ async fn blocked(
         let why = format!("the accounts could not be reached for {seconds} s ({why})");
         return release(object, context, name, Some(remains(record, &why))).await;
     }
-    let advice = if key_half { format!("; annotate it with {ABANDON}=true to let go of them") } else { String::new() };
-    let message = format!("being deleted, still in AWS: {}; {why}{advice}", list(record));
+    // The texts of AWS come last: a condition's message is bounded, and these are long.
+    let advice = if key_half { format!(" (annotate it with {ABANDON}=true to let go of it)") } else { String::new() };
+    let message = format!("being deleted, still in AWS{advice}: {}; {why}", beginning(record));
     let now = now();
     let summary = summarise::deleting(&told(object, &now), Reason::Deleting, &message);
     publish(object, context, &summary).await?;
