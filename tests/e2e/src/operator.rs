@@ -20,8 +20,9 @@ pub const OWNER_ID: &str = "e2e";
 /// How often the shared operator sweeps every object: the hidden override of the objects' own interval.
 pub const INTERVAL: Duration = Duration::from_secs(2);
 
-/// The strict AWS answers with the present unless asked to lag, and stories undo a write as soon as it was made.
-const NO_LAG: [&str; 2] = ["--read-lag-override-ms", "0"];
+/// The strict AWS answers with the present unless asked to lag, and stories undo a write as soon as it was made. The end of an
+/// object waits for accounts for seconds, where it waits for an hour otherwise.
+const IMPATIENT: [&str; 4] = ["--read-lag-override-ms", "0", "--deletion-timeout-seconds", "4"];
 
 /// The shared operator, and the user that it is in AWS.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ pub struct Service {
 pub async fn operator() -> Result<&'static Service> {
     static SHARED: OnceCell<Result<Service>> = OnceCell::const_new();
     SHARED
-        .get_or_init(|| Service::start(INTERVAL, &NO_LAG))
+        .get_or_init(|| Service::start(INTERVAL, &IMPATIENT))
         .await
         .as_ref()
         .map_err(|error| anyhow!("the operator could not be started: {error:#}"))

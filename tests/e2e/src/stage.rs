@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use kube::{
-    Api, Client, ResourceExt as _,
+    Api, Client,
     api::{DeleteParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use sharedkey_api::{AwsAccount, Drift, DriftKind, SharedKey, SharedKeyStatus};
 use sharedkey_harness::{
     aws::{Account, Attempt, Identity, Key, Operation, Probe},
     cluster::{apply, fresh_namespace},
-    wait_for_object,
+    wait_for, wait_for_object,
 };
 
 use crate::{Login, Service, key_document, operator, own_sid};
@@ -199,15 +199,17 @@ impl Stage {
 
     /// Deletes an object and waits until it is gone.
     pub async fn delete(&self, name: &str) -> Result<()> {
-        let object = self.keys().get(name).await?;
         self.keys().delete(name, &DeleteParams::default()).await?;
-        let uid = object.uid().unwrap_or_default();
-        let gone = kube::runtime::wait::conditions::is_deleted(&uid);
-        let gone = kube::runtime::wait::await_condition(self.keys(), name, gone);
-        tokio::time::timeout(DEADLINE, gone)
-            .await
-            .with_context(|| format!("SharedKey {name} was not gone in time"))??;
-        Ok(())
+        self.gone(name).await
+    }
+
+    /// Waits until a deleted object is gone.
+    pub async fn gone(&self, name: &str) -> Result<()> {
+        wait_for(&format!("the end of SharedKey {name}"), DEADLINE, async || match self.keys().get_opt(name).await? {
+            None => Ok(()),
+            Some(key) => bail!("it is still there: {}", serde_json::to_string(&key.status)?),
+        })
+        .await
     }
 
     /// The Sid of a consumer's statement.

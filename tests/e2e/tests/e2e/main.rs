@@ -1,6 +1,7 @@
 //! Stories from end to end: a real API server, a strict AWS, the real operator.
 
 mod accounts;
+mod deletion;
 mod drift;
 mod refusals;
 mod sharing;
