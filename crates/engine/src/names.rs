@@ -84,6 +84,9 @@ pub enum Part {
 }
 
 impl Part {
+    /// Every part.
+    pub const ALL: [Self; 3] = [Self::Use, Self::Describe, Self::Grants];
+
     /// The Sid of the part in an IAM policy, where only letters and digits are legal (D§1.1).
     pub fn iam_sid(self) -> &'static str {
         match self {

@@ -204,9 +204,14 @@ impl Planner<'_> {
         Edit { put, ..self.removals() }
     }
 
+    /// Statements that nobody asks for any more, and those that have nobody left to name.
     fn removals(&self) -> Edit {
-        let sids = self.comparison.leftovers.iter().filter_map(|target| match &target.resource {
-            Resource::Statement { sid, .. } => sid.parse::<Sid>().ok(),
+        let wanted = |sid: &str| self.comparison.statements.iter().any(|wanted| wanted.resource.is_statement(sid));
+        let leftovers = self.comparison.leftovers.iter().map(|target| &target.resource);
+        let ours = self.open().filter(|finding| finding.cause != Cause::Conflict);
+        let resources = leftovers.chain(ours.filter_map(|finding| finding.resource.as_ref()));
+        let sids = resources.filter_map(|resource| match resource {
+            Resource::Statement { sid, .. } if !wanted(sid) => sid.parse::<Sid>().ok(),
             _ => None,
         });
         Edit { put: Vec::new(), remove: sids.collect() }
@@ -235,11 +240,13 @@ impl Planner<'_> {
             .filter(written)
             .map(|wanted| self.statement_target(key, wanted))
             .collect();
-        let removed = |sid: &Sid| Resource::Statement { key: key.clone(), sid: sid.to_string() };
+        // Whom a statement trusted that has nobody to name stays known (D§1.4).
+        let leftovers = self.comparison.leftovers.iter().map(|target| target.resource.clone());
+        let forgets = leftovers.filter(|resource| edit.remove.iter().any(|sid| resource.is_statement(sid.as_str())));
         vec![Step {
             account: self.desired.key.account.clone(),
             records,
-            forgets: edit.remove.iter().map(removed).collect(),
+            forgets: forgets.collect(),
             action: Action::PutKeyPolicy {
                 key: key.clone(),
                 owner: self.desired.names.owner().clone(),

@@ -156,13 +156,14 @@ impl<'a> Case<'a> {
 type Check = fn(&Case<'_>) -> Vec<Finding>;
 
 /// Every check, in the order in which status lists what they find.
-const CHECKS: [Check; 13] = [
+const CHECKS: [Check; 14] = [
     key::missing,
     key::state,
     key::alias,
     statement::unreadable,
     statement::missing,
     statement::changed,
+    statement::emptied,
     statement::duplicated,
     principal::recreated,
     principal::orphaned,

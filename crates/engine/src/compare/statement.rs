@@ -3,9 +3,14 @@
 use std::collections::BTreeSet;
 
 use sharedkey_api::DriftKind;
-use sharedkey_policy::{Difference, NormalContext, Statement, difference, fingerprint, is_unique_id};
+use sharedkey_policy::{Difference, EntityArn, NormalContext, Statement, difference, fingerprint, is_unique_id};
 
 use super::{Case, Cause, Finding, WantedStatement};
+use crate::{
+    desired::{DesiredConsumer, Trust},
+    ledger::Resource,
+    names::Part,
+};
 
 impl Case<'_> {
     fn statement_finding(&self, kind: DriftKind, cause: Cause, wanted: &WantedStatement, message: String) -> Finding {
@@ -94,7 +99,7 @@ pub(super) fn changed(case: &Case<'_>) -> Vec<Finding> {
     for wanted in case.statements {
         let Some(live) = document.with_sid(wanted.sid()).next() else { continue };
         let Some(difference) = case.real_difference(&wanted.statement, live) else { continue };
-        let found = case.as_written(wanted, live);
+        let found = case.as_written(&wanted.resource, live);
         let cause = case.cause(&wanted.resource, Some(&found), case.policy_lags());
         if cause != Cause::Conflict && difference.is_only_missing_principals() {
             findings.extend(principals_missing(case, wanted, &difference, cause));
@@ -163,8 +168,8 @@ impl Case<'_> {
 
     /// The fingerprint of a statement as it was when we wrote it, before KMS put ids for those who were deleted since (D§1.4):
     /// with their names, or without them if the ledger knows that they were left out.
-    fn as_written(&self, wanted: &WantedStatement, live: &Statement) -> String {
-        let known = self.record.get(&wanted.resource).map(|target| target.fingerprint.as_str());
+    fn as_written(&self, resource: &Resource, live: &Statement) -> String {
+        let known = self.record.get(resource).map(|target| target.fingerprint.as_str());
         let without = live.without_principals(is_unique_id).map(|statement| fingerprint(&statement, self.context));
         if let Some(without) = without.filter(|without| Some(without.as_str()) == known) {
             return without;
@@ -172,6 +177,53 @@ impl Case<'_> {
         let mut unique_ids = self.record.unique_ids();
         unique_ids.extend(self.context.unique_ids.clone());
         fingerprint(live, &NormalContext { partition: self.context.partition, unique_ids })
+    }
+}
+
+/// `StatementChanged`, where all principals of the spec are left out and the statement still names others.
+pub(super) fn emptied(case: &Case<'_>) -> Vec<Finding> {
+    let (Some(key), Some(document)) = (case.key, case.document()) else { return Vec::new() };
+    let mut findings = Vec::new();
+    for consumer in case.desired.consumers.iter().filter(|consumer| consumer.trust == Trust::Principals) {
+        for sid in Part::ALL.map(|part| case.desired.names.sid(&consumer.name, part)) {
+            let resource = Resource::Statement { key: key.clone(), sid: sid.to_string() };
+            let live = document.with_sid(sid.as_str()).next().filter(|_| case.names_nobody(consumer));
+            let Some((live, others)) =
+                live.map(|live| (live, case.others(live))).filter(|(_, others)| !others.is_empty())
+            else {
+                continue;
+            };
+            let named = others.join(", ");
+            findings.push(Finding {
+                kind: DriftKind::StatementChanged,
+                cause: case.cause(&resource, Some(&case.as_written(&resource, live)), case.policy_lags()),
+                account: case.owner().clone(),
+                principals: others,
+                resource: Some(resource),
+                subject: sid.to_string(),
+                expected: Some("names nobody".to_owned()),
+                observed: Some(format!("names {named}")),
+                message: format!(
+                    "statement \"{sid}\" in the key policy of {key} names {named}, and of the principals in the spec none can be named"
+                ),
+            });
+        }
+    }
+    findings
+}
+
+impl Case<'_> {
+    fn names_nobody(&self, consumer: &DesiredConsumer) -> bool {
+        consumer.principals.iter().all(|principal| self.left_out.contains_key(principal))
+    }
+
+    /// Whom a statement names beside those who were deleted.
+    fn others(&self, live: &Statement) -> Vec<String> {
+        let gone = |name: &str| {
+            let deleted = |arn: EntityArn| self.left_out.contains_key(&arn) && self.observed.entity(&arn).is_none();
+            self.left_out.values().any(|id| id == name) || name.parse().is_ok_and(deleted)
+        };
+        live.aws_principals().filter(|name| !gone(name)).map(str::to_owned).collect()
     }
 }
 
@@ -201,14 +253,13 @@ mod tests {
     use super::*;
     use crate::{
         compare::testing::{ANNA, APP, APP_ID, FOREIGN, OURS, SID, World, kinds, page},
-        desired::Trust,
         ledger::State,
     };
 
     type Change<'a> = &'a dyn Fn(&mut World);
 
     fn all(world: &World) -> Vec<Finding> {
-        [unreadable, missing, changed, duplicated].into_iter().flat_map(|check| world.check(check)).collect()
+        [unreadable, missing, changed, emptied, duplicated].into_iter().flat_map(|check| world.check(check)).collect()
     }
 
     /// Our statement with one piece of its text replaced.
@@ -405,6 +456,23 @@ mod tests {
         insta::assert_snapshot!(world.compare().blockers[0].message, @r#"statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab is not known to have been written for this object, although it has its name, and is left as it is: remove it, or annotate this object with sharedkey.dev/take-over=true to replace it; it differs: principals: missing arn:aws:iam::444455556666:role/App"#);
         assert_eq!(kinds(&all(&world)), [(K::StatementChanged, Cause::Conflict)]);
         assert!(world.check(changed)[0].subject == SID);
+    }
+
+    #[test]
+    fn a_statement_that_has_nobody_left_to_name_goes_and_whom_it_trusted_stays_known() {
+        let mut world = World::shared();
+        world.recreate(APP, "AROAAPP0000000000002");
+        world.partner().principals.pop();
+        insta::assert_snapshot!(page(&all(&world)), @r#"
+        keyPolicy StatementChanged (SpecChanged) in 111122223333 for [user/Anna], SharedKey/prod/team/orders/partner
+          expected: names nobody
+          observed: names arn:aws:iam::444455556666:user/Anna
+          statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab names arn:aws:iam::444455556666:user/Anna, and of the principals in the spec none can be named
+        "#);
+        world.settle();
+        assert!(!world.policy_text().contains(SID));
+        assert!(world.compare().left_out.contains_key(&APP.parse().unwrap()));
+        assert_eq!(page(&all(&world)), "");
     }
 
     #[test]

@@ -3,12 +3,13 @@
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use sharedkey_api::{DriftKind, Mode};
-use sharedkey_policy::{EntityArn, PolicyDocument, Statement};
+use sharedkey_policy::{EntityArn, PolicyDocument};
 
 use crate::{
     compare::testing::{ANNA, APP, FOREIGN, World, account, arn, consumer, parse},
     desired::{Delegation, DesiredConsumer, Trust},
     ledger::State,
+    names::Part,
     observed::{Entity, ManagedPolicy},
 };
 
@@ -187,12 +188,22 @@ fn world(consumers: Vec<DesiredConsumer>) -> World {
     world
 }
 
-/// Whom our statements name that the spec does not, or that the ledger did not trust.
+/// Whom our statements name although the spec does not, or although the ledger trusted another one.
 fn named_without_trust(world: &World) -> Vec<EntityArn> {
     let ours = world.observed.document().unwrap().statements().iter().filter(|one| is_ours(one.to_json()));
-    let named = ours.flat_map(Statement::aws_principals).filter_map(|name| name.parse().ok());
     let left_out = world.compare().left_out;
-    named.filter(|name: &EntityArn| left_out.contains_key(name) && world.observed.entity(name).is_some()).collect()
+    let strangers = ours.flat_map(|statement| {
+        let of_sid = |consumer: &&DesiredConsumer| {
+            Part::ALL
+                .iter()
+                .any(|part| statement.sid() == Some(world.desired.names.sid(&consumer.name, *part).as_str()))
+        };
+        let asked = world.desired.consumers.iter().find(of_sid).map_or(&[][..], |consumer| &consumer.principals);
+        let exists = |name: &EntityArn| world.observed.entity(name).is_some();
+        let named = statement.aws_principals().filter_map(|name| name.parse::<EntityArn>().ok()).filter(exists);
+        named.filter(|name| left_out.contains_key(name) || !asked.contains(name)).collect::<Vec<_>>()
+    });
+    strangers.collect()
 }
 
 proptest! {
