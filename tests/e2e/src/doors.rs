@@ -9,7 +9,7 @@ impl Stage {
     /// the next the operator is refused.
     pub async fn shut(&self, side: &Side) -> Result<()> {
         self.trust(side, "external-id-of-somebody-else").await?;
-        self.service.world.aws.expire_sessions(&side.account).await
+        self.home.world.aws.expire_sessions(&side.account).await
     }
 
     /// The account lets the operator in again.
@@ -18,7 +18,7 @@ impl Stage {
     }
 
     async fn trust(&self, side: &Side, external_id: &str) -> Result<()> {
-        let trust = logins::trusting(&self.service.user, external_id);
+        let trust = logins::trusting(&self.home.user, external_id);
         let request = side.account.root().iam().update_assume_role_policy().role_name(logins::ROLE);
         request.policy_document(trust.to_string()).send().await?;
         Ok(())

@@ -18,6 +18,6 @@ pub use document::{foreign, has_sid, key_document, own_sid, statement};
 pub use hands::Hands;
 pub use live::Live;
 pub use logins::Login;
-pub use operator::{INTERVAL, OWNER_ID, Service, operator};
+pub use operator::{Home, INTERVAL, OWNER_ID, Service, operator};
 pub use seen::{condition, is_for, says};
 pub use stage::{DEADLINE, Side, Stage, allowed, denied, is, merge, spec};

@@ -24,18 +24,26 @@ pub const INTERVAL: Duration = Duration::from_secs(2);
 /// object waits for accounts for seconds, where it waits for an hour otherwise.
 const IMPATIENT: [&str; 4] = ["--read-lag-override-ms", "0", "--deletion-timeout-seconds", "4"];
 
-/// The shared operator, and the user that it is in AWS.
-#[derive(Debug)]
-pub struct Service {
+/// Where an operator works, and who it is.
+#[derive(Clone, Debug)]
+pub struct Home {
     /// The world that it works in.
     pub world: &'static World,
-    /// The process.
-    pub operator: Operator,
     /// The ARN of its own user in partition `aws`.
     pub user: String,
+    options: OperatorOptions,
 }
 
-/// Starts it on first use.
+/// An operator at work.
+#[derive(Debug)]
+pub struct Service {
+    /// Where it works.
+    pub home: Home,
+    /// The process.
+    pub operator: Operator,
+}
+
+/// Starts the shared one on first use.
 pub async fn operator() -> Result<&'static Service> {
     static SHARED: OnceCell<Result<Service>> = OnceCell::const_new();
     SHARED
@@ -48,14 +56,22 @@ pub async fn operator() -> Result<&'static Service> {
 impl Service {
     /// Starts an operator that sweeps every object each `interval`, with more arguments.
     pub async fn start(interval: Duration, args: &[&str]) -> Result<Self> {
+        let home = Home::new(interval, args).await?;
+        Ok(Self { operator: home.start().await?, home })
+    }
+}
+
+impl Home {
+    /// A user in AWS, and a command line.
+    async fn new(interval: Duration, args: &[&str]) -> Result<Self> {
         let world = World::shared().await?;
-        let home = world.aws.account("aws").await?;
-        let user = home.create_user("/", "sharedkey-operator").await?;
+        let account = world.aws.account("aws").await?;
+        let user = account.create_user("/", "sharedkey-operator").await?;
         let assume = json!({"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"},
         ]});
-        home.put_user_policy("sharedkey-operator", "assume-roles", &assume).await?;
-        let identity = home.as_user("sharedkey-operator").await?;
+        account.put_user_policy("sharedkey-operator", "assume-roles", &assume).await?;
+        let identity = account.as_user("sharedkey-operator").await?;
         external_id(world).await?;
         let kubeconfig = kubeconfig_for(&world.control_plane, &world.operator_account).await?;
         let interval = interval.as_millis().to_string();
@@ -63,19 +79,18 @@ impl Service {
             .args(["--owner-id", OWNER_ID, "--operator-namespace", &world.operator_account.namespace])
             .args(["--allow-endpoint-overrides", "--allow-insecure-endpoints", "--interval-override-ms", &interval])
             // The strict AWS does not throttle unless asked to, and tests do not wait for quotas that nobody has.
-            .args([
-                "--iam-reads-per-second",
-                "1000",
-                "--iam-writes-per-second",
-                "1000",
-                "--log",
-                "info,sharedkey_aws=debug",
-            ])
+            .args(["--iam-reads-per-second", "1000", "--iam-writes-per-second", "1000"])
+            .args(["--log", "info,sharedkey_aws=debug"])
             .args(args.iter().copied())
             .env("AWS_ACCESS_KEY_ID", &identity.credentials().access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", &identity.credentials().secret_access_key)
             .env("AWS_EC2_METADATA_DISABLED", "true");
-        Ok(Self { world, operator: Operator::start(&options).await?, user })
+        Ok(Self { world, user, options })
+    }
+
+    /// Starts the operator: again, where one has ended.
+    pub async fn start(&self) -> Result<Operator> {
+        Operator::start(&self.options).await
     }
 }
 

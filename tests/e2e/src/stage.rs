@@ -15,7 +15,7 @@ use sharedkey_harness::{
     wait_for, wait_for_object,
 };
 
-use crate::{Login, Service, key_document, operator, own_sid};
+use crate::{Home, Login, key_document, operator, own_sid};
 
 /// Long enough for a busy machine; a condition that holds ends the wait at once.
 pub const DEADLINE: Duration = Duration::from_mins(1);
@@ -31,8 +31,8 @@ pub struct Side {
 
 /// A namespace, an owner with a key, and an external account with a role and a user.
 pub struct Stage {
-    /// The operator that serves it.
-    pub service: &'static Service,
+    /// Where the operator that serves it works.
+    pub home: Home,
     /// Kubernetes, as an administrator.
     pub client: Client,
     /// The namespace.
@@ -52,22 +52,22 @@ pub struct Stage {
 impl Stage {
     /// A stage for a test, in a partition.
     pub async fn new(partition: &str) -> Result<Self> {
-        Self::on(operator().await?, partition).await
+        Self::on(&operator().await?.home, partition).await
     }
 
     /// A stage that a given operator serves.
-    pub async fn on(service: &'static Service, partition: &str) -> Result<Self> {
-        let client = service.world.control_plane.client().await?;
+    pub async fn on(home: &Home, partition: &str) -> Result<Self> {
+        let client = home.world.control_plane.client().await?;
         let namespace = fresh_namespace(&client, "team").await?;
-        let owner = service.world.aws.account(partition).await?;
-        let partner = service.world.aws.account(partition).await?;
+        let owner = home.world.aws.account(partition).await?;
+        let partner = home.world.aws.account(partition).await?;
         let key = owner.create_key(Some(&key_document(&owner))).await?;
         let role = partner.create_role("/", "ExampleRole").await?;
         let user = partner.create_user("/team/", "ExampleUser").await?;
         let stage = Self {
             owner: Side { name: format!("owner-{namespace}"), account: owner },
             partner: Side { name: format!("partner-{namespace}"), account: partner },
-            service,
+            home: home.clone(),
             client,
             namespace,
             key,
@@ -84,8 +84,8 @@ impl Stage {
     pub async fn open(&self, side: &Side, policies: &[&str], fields: Value) -> Result<()> {
         let account = &side.account;
         let login = match account.partition() {
-            "aws" => Login::AssumeRole { from: &self.service.user },
-            _ => Login::WebIdentity { operator: &self.service.world.operator_account },
+            "aws" => Login::AssumeRole { from: &self.home.user },
+            _ => Login::WebIdentity { operator: &self.home.world.operator_account },
         };
         let credentials = login.open(account, policies).await?;
         let mut spec = json!({
@@ -102,7 +102,7 @@ impl Stage {
 
     /// Where the strict AWS listens. STS is told the Region in the path, because an unsigned call has it nowhere else.
     pub fn endpoints(&self, region: &str) -> Value {
-        let url = self.service.world.aws.url();
+        let url = self.home.world.aws.url();
         json!({"kms": url, "iam": url, "sts": format!("{url}/_region/{region}")})
     }
 

@@ -9,13 +9,13 @@ impl Stage {
     /// The operator's calls in an account, by service, operation and result. Logins are not among them: STS counts those for
     /// the account that they come from.
     pub async fn calls(&self, account: &Account) -> Result<Vec<Count>> {
-        self.service.world.aws.counts(&by_operator(account)).await
+        self.home.world.aws.counts(&by_operator(account)).await
     }
 
     /// Forgets the operator's calls of both accounts.
     pub async fn forget_calls(&self) -> Result<()> {
         for account in [&self.owner.account, &self.partner.account] {
-            self.service.world.aws.forget(&by_operator(account)).await?;
+            self.home.world.aws.forget(&by_operator(account)).await?;
         }
         Ok(())
     }

@@ -53,12 +53,12 @@ const BUSY: f64 = 0.1;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_quiet_sweeps_report_nothing_write_nothing_and_ask_what_the_docs_say() -> Result<()> {
     // Given two keys that four objects share, in accounts whose reads lag and go to and fro
-    let service: &'static Service = Box::leak(Box::new(Service::start(INTERVAL, &[]).await?));
-    let stage = Stage::on(service, "aws-cn").await?;
+    let service = Service::start(INTERVAL, &[]).await?;
+    let stage = Stage::on(&service.home, "aws-cn").await?;
     let objects = objects(&stage).await?;
     principals_are_shuffled(&stage).await?;
     for account in [&stage.owner.account, &stage.partner.account] {
-        service.world.aws.set_lag(account, LAG, true).await?;
+        service.home.world.aws.set_lag(account, LAG, true).await?;
     }
     let seen = Seen::from_now_on(&stage);
     try_join_all(objects.iter().map(|(name, spec)| stage.share(name, spec.clone()))).await?;
@@ -70,7 +70,7 @@ async fn a_thousand_quiet_sweeps_report_nothing_write_nothing_and_ask_what_the_d
     let before = versions(&stage).await?;
     let objects = f64::from(u32::try_from(objects.len())?);
     let start = service.operator.metrics().await?;
-    service.world.aws.forget(&by_operator()).await?;
+    service.home.world.aws.forget(&by_operator()).await?;
     let sweeps = wait_for("a thousand sweeps", LONGEST, async || {
         let sweeps = (reconciles(&service.operator.metrics().await?) - reconciles(&start)) / objects;
         ensure!(sweeps >= f64::from(SWEEPS), "{sweeps} sweeps");
@@ -147,7 +147,7 @@ fn by_operator() -> Calls {
 /// How often each operation was called, whatever came of it. An AwsAccount is looked at every five minutes for its own sake.
 async fn asked(stage: &Stage) -> Result<BTreeMap<String, f64>> {
     let mut asked = BTreeMap::new();
-    for count in stage.service.world.aws.counts(&by_operator()).await? {
+    for count in stage.home.world.aws.counts(&by_operator()).await? {
         if !["GetCallerIdentity", "GetAccountSummary"].contains(&count.operation.as_str()) {
             *asked.entry(count.operation).or_default() += f64::from(u32::try_from(count.count)?);
         }

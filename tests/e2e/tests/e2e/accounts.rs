@@ -82,7 +82,7 @@ async fn the_consumers_half_is_looked_after_while_the_owner_cannot_be_reached() 
 async fn an_account_that_comes_after_the_object_that_names_it_is_waited_for() -> Result<()> {
     let stage = Stage::new("aws-cn").await?;
     let late =
-        Side { account: stage.service.world.aws.account("aws-cn").await?, name: format!("late-{}", stage.namespace) };
+        Side { account: stage.home.world.aws.account("aws-cn").await?, name: format!("late-{}", stage.namespace) };
     let role = late.account.create_role("/", "Late").await?;
     let consumer = json!({"accountRef": {"name": late.name}, "principals": [{"role": "Late"}]});
     stage.share("orders", spec(&stage, json!({"arn": stage.key.arn}), consumer)).await?;
@@ -136,7 +136,7 @@ async fn a_suspended_object_is_left_alone_until_it_is_resumed() -> Result<()> {
     stage.look("canary").await?;
     let about_the_key =
         Calls::all().resource(&format!("*{}*", stage.key.id)).principal("*:assumed-role/sharedkey-operator/*");
-    stage.service.world.aws.forget(&about_the_key).await?;
+    stage.home.world.aws.forget(&about_the_key).await?;
 
     // When its statement is deleted, then nobody looks, and nobody writes
     let before = stage.keys().get("orders").await?;
@@ -145,7 +145,7 @@ async fn a_suspended_object_is_left_alone_until_it_is_resumed() -> Result<()> {
     for _ in 0..3 {
         stage.look("canary").await?;
     }
-    assert_eq!(stage.service.world.aws.count(&about_the_key).await?, 0);
+    assert_eq!(stage.home.world.aws.count(&about_the_key).await?, 0);
     assert_eq!(stage.keys().get("orders").await?.status, before.status);
 
     // And when it is resumed, it is healed

@@ -114,8 +114,10 @@ async fn watched_once(scene: &Scene, change: &Change, before: &Live) -> Result<(
     ensure!(is_for(&status, "InSync", "False", Reason::DriftFound) && is(&status, "Ready", "True"), "{status:#?}");
     scene.verdicts_are_true(&status).await?;
 
-    // And nothing is done about it
-    stage.look(NAME).await?;
+    // And nothing is done about it, and the next look says the same, since the same moment
+    let again = stage.look(NAME).await?.status.context("a status")?;
+    ensure!(again.drift == status.drift, "{:#?}, then {:#?}", status.drift, again.drift);
+    ensure!(again.drift.iter().all(|drift| drift.first_observed_time.is_some()), "{:#?}", again.drift);
     stage.nothing_written().await?;
     ensure!(scene.live().await? == changed, "somebody wrote");
 

@@ -87,7 +87,7 @@ fn full_document(stage: &Stage) -> Value {
 async fn a_policy_that_only_a_foreign_administrator_can_change_is_left_to_him() -> Result<()> {
     let stage = Stage::new("aws").await?;
     let owner = &stage.owner.account;
-    let administrator = stage.service.world.aws.account("aws").await?;
+    let administrator = stage.home.world.aws.account("aws").await?;
     let locked = json!({"Version": "2012-10-17", "Statement": [
         {"Sid": "Owner reads", "Effect": "Allow", "Principal": {"AWS": owner.root_arn()}, "Action": ["kms:Describe*", "kms:Get*"], "Resource": "*"},
         {"Sid": "Others manage", "Effect": "Allow", "Principal": {"AWS": administrator.root_arn()}, "Action": "kms:*", "Resource": "*"},

@@ -125,10 +125,10 @@ async fn an_account_that_is_closed_to_a_namespace_is_like_one_that_does_not_exis
     // Given an account that is opened to another namespace, and looked at for the last time
     let stage = Stage::new("aws").await?;
     let hidden =
-        Side { account: stage.service.world.aws.account("aws").await?, name: format!("hidden-{}", stage.namespace) };
+        Side { account: stage.home.world.aws.account("aws").await?, name: format!("hidden-{}", stage.namespace) };
     let others = json!({"allow": [{"namespaces": {"names": ["another-team"]}, "keys": ["*"], "principals": ["*"]}]});
     stage.open(&hidden, &["owner", "consumer"], others).await?;
-    stage.service.world.aws.forget(&Calls::all().account(&hidden.account)).await?;
+    stage.home.world.aws.forget(&Calls::all().account(&hidden.account)).await?;
 
     // When a SharedKey names it as owner or as consumer, and others name one that does not exist in its place
     let role = json!({"role": "ExampleRole"});
@@ -162,7 +162,7 @@ async fn an_account_that_is_closed_to_a_namespace_is_like_one_that_does_not_exis
 async fn a_handoff_needs_a_listed_account_and_works_when_the_other_side_attaches_its_policy() -> Result<()> {
     // Given an account without a way into it, and an owner who does not list it
     let stage = Stage::new("aws-cn").await?;
-    let partner = stage.service.world.aws.account("aws-cn").await?;
+    let partner = stage.home.world.aws.account("aws-cn").await?;
     let role = partner.create_role("/apps/", "Reader").await?;
     let mut handoff = stage.spec();
     handoff["consumers"] =

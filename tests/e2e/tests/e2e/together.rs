@@ -93,7 +93,7 @@ async fn a_consumer_that_leaves_the_spec_loses_access_and_the_others_keep_it() -
     let stage = Stage::new("aws").await?;
     let owner = &stage.owner.account;
     let second =
-        Side { account: stage.service.world.aws.account("aws").await?, name: format!("second-{}", stage.namespace) };
+        Side { account: stage.home.world.aws.account("aws").await?, name: format!("second-{}", stage.namespace) };
     let role_there = second.account.create_role("/", "There").await?;
     stage.open(&second, &["consumer"], json!({})).await?;
     let role_here = owner.create_role("/", "Here").await?;

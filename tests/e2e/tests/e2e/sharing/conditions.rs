@@ -59,7 +59,7 @@ async fn a_key_for_an_organization_is_closed_to_accounts_outside_of_it() -> Resu
     for partition in PARTITIONS {
         // Given one account in the organization and one outside of it, and a key that both are to use if they are in it
         let stage = Stage::new(partition).await?;
-        let member = stage.service.world.aws.account_in_organization(partition, "o-a1b2c3d4e5").await?;
+        let member = stage.home.world.aws.account_in_organization(partition, "o-a1b2c3d4e5").await?;
         let member = Side { name: format!("member-{}", stage.namespace), account: member };
         stage.open(&member, &["consumer"], json!({})).await?;
         let app = member.account.create_role("/", "App").await?;

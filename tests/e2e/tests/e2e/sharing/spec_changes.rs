@@ -17,7 +17,7 @@ async fn a_consumer_that_leaves_the_spec_is_unshared() -> Result<()> {
         let stage = Stage::new(partition).await?;
         let other = Side {
             name: format!("other-{}", stage.namespace),
-            account: stage.service.world.aws.account(partition).await?,
+            account: stage.home.world.aws.account(partition).await?,
         };
         stage.open(&other, &["consumer"], json!({})).await?;
         let app = other.account.create_role("/", "App").await?;
