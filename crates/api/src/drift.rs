@@ -71,7 +71,7 @@ pub enum DriftKind {
     StatementChanged,
     /// A statement of the object is in the key policy more than once.
     StatementDuplicated,
-    /// A principal that the key policy has to name does not exist.
+    /// A statement of the object no longer names a principal that it has to.
     PrincipalMissing,
     /// A principal was deleted and created again; the key policy trusts the old one.
     PrincipalRecreated,
@@ -135,6 +135,7 @@ impl DriftKind {
             Self::StatementMissing
                 | Self::StatementChanged
                 | Self::StatementDuplicated
+                | Self::PrincipalMissing
                 | Self::PolicyMissing
                 | Self::PolicyChanged
                 | Self::PolicyDetached

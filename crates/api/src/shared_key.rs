@@ -124,6 +124,18 @@ pub struct SharedKeySpec {
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
+    /// true: a role or user that was deleted and created again under the same name is trusted again. Whoever may create roles in
+    /// the consumer's account can then step into the place of a deleted one. Default: false, and the new one is reported
+    /// (PrincipalRecreated) and left out.
+    #[serde(default)]
+    pub heal_recreated_principals: bool,
+
+    /// true: when the key policy has to be written and statements of others name principals that were deleted, those are taken
+    /// out of them, because KMS refuses every write while they stand there. Default: false, and they are reported
+    /// (ForeignOrphan) and nothing is written.
+    #[serde(default)]
+    pub prune_foreign_orphans: bool,
+
     /// How often AWS is compared with the spec, like 90s, 10m or 1h30m: 30s at least, 24h at most. Default: 10m. The operator
     /// spreads the times a little.
     #[serde(default, skip_serializing_if = "Option::is_none")]

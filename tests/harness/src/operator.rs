@@ -71,10 +71,16 @@ impl Operator {
     /// Starts it and waits until it is ready. `--health-addr` is added with a free port; the environment holds no AWS
     /// settings but the given ones, so that nothing of the developer's machine leaks in.
     pub async fn start(options: &OperatorOptions) -> Result<Self> {
-        Self::start_program(&binary()?, options).await
+        Self::start_program(&Self::program()?, options).await
     }
 
-    async fn start_program(program: &Path, options: &OperatorOptions) -> Result<Self> {
+    /// The program itself, for what needs no cluster.
+    pub fn program() -> Result<PathBuf> {
+        binary()
+    }
+
+    /// Starts another build of it.
+    pub async fn start_program(program: &Path, options: &OperatorOptions) -> Result<Self> {
         let address = format!("127.0.0.1:{}", ports::free()?);
         let folder = Scratch::new("operator")?;
         let mut run = Run::new("operator", "env");
@@ -92,6 +98,11 @@ impl Operator {
         let ready = async || http::get_text(&format!("{url}/readyz")).await;
         serving(from_mut(&mut process), "the operator's readiness", START, ready).await?;
         Ok(Self { process, url, folder })
+    }
+
+    /// Where it serves health and metrics: no other process has the same.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 
     /// What it has logged.
@@ -119,9 +130,14 @@ impl Operator {
         self.process.check()
     }
 
+    /// What it answers under a path; anything but success is an error.
+    pub async fn get(&self, path: &str) -> Result<String> {
+        http::get_text(&format!("{}{path}", self.url)).await
+    }
+
     /// Scrapes its metrics.
     pub async fn metrics(&self) -> Result<Metrics> {
-        Ok(Metrics::parse(&http::get_text(&format!("{}/metrics", self.url)).await?))
+        Ok(Metrics::parse(&self.get("/metrics").await?))
     }
 
     /// Ends it between two instructions, as a lost node would.
