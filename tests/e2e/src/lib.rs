@@ -6,6 +6,7 @@
 mod document;
 mod doors;
 mod hands;
+mod history;
 mod live;
 mod logins;
 mod modes;
@@ -16,6 +17,7 @@ mod traffic;
 
 pub use document::{foreign, has_sid, key_document, own_sid, statement};
 pub use hands::Hands;
+pub use history::History;
 pub use live::Live;
 pub use logins::Login;
 pub use operator::{Home, INTERVAL, OWNER_ID, Service, operator};

@@ -22,7 +22,8 @@ pub const INTERVAL: Duration = Duration::from_secs(2);
 
 /// The strict AWS answers with the present unless asked to lag, and stories undo a write as soon as it was made. The end of an
 /// object waits for accounts for seconds, where it waits for an hour otherwise.
-const IMPATIENT: [&str; 4] = ["--read-lag-override-ms", "0", "--deletion-timeout-seconds", "4"];
+const IMPATIENT: [&str; 6] =
+    ["--read-lag-override-ms", "0", "--deletion-timeout-seconds", "4", "--contention-override-seconds", "0"];
 
 /// Where an operator works, and who it is.
 #[derive(Clone, Debug)]

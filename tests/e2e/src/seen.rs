@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::{
     api::events::v1::Event,
-    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+    apimachinery::pkg::apis::meta::v1::{Condition, MicroTime},
     jiff::Timestamp,
 };
 use kube::{
@@ -82,7 +82,7 @@ impl Stage {
         let about = |event: &Event| event.regarding.as_ref().is_some_and(|object| object.name.as_deref() == Some(name));
         let mut events: Vec<Event> = api.list(&ListParams::default()).await?.items;
         events.retain(about);
-        events.sort_by_key(|event| event.metadata.creation_timestamp.clone().map(|Time(time)| time));
+        events.sort_by_key(|event| event.event_time.clone().map(|MicroTime(time)| time));
         let times =
             |event: &Event| event.series.as_ref().map_or(1, |series| usize::try_from(series.count).unwrap_or(1));
         Ok(events.into_iter().flat_map(|event| std::iter::repeat_n(event.clone(), times(&event))).collect())

@@ -3,6 +3,8 @@
 mod accounts;
 mod deletion;
 mod drift;
+mod faults;
+mod operations;
 mod refusals;
 mod sharing;
 mod tenancy;
