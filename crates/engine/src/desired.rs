@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sharedkey_api::{DeletionPolicy, Mode};
+use sharedkey_api::{DeletionPolicy, Mode, Quotas};
 use sharedkey_policy::{
     AccountId, AliasArn, EntityArn, KeyArn, Partition, PolicyArn, PolicyDocument, Region, Statement, StatementBuilder,
     root_arn,
@@ -28,6 +28,12 @@ pub struct Desired {
     pub deletion_policy: DeletionPolicy,
     /// Whether a statement under our Sid that the ledger does not know may be replaced.
     pub take_over: bool,
+    /// Whether a role or user that was deleted and created again is trusted again (D§1.4).
+    pub heal_recreated: bool,
+    /// Whether deleted principals are taken out of statements of others when the policy is written.
+    pub prune_foreign_orphans: bool,
+    /// Live quotas of the accounts by the name of their `AwsAccount`, as far as they are known.
+    pub quotas: BTreeMap<String, Quotas>,
 }
 
 /// An AWS account that has an `AwsAccount`.

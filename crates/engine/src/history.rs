@@ -108,7 +108,7 @@ mod tests {
         let key: KeyArn =
             "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap();
         let (owner, unique_ids): (OwnerId, _) = ("prod".parse().unwrap(), BTreeMap::new());
-        let scope = Scope { key: &key, owner: &owner, unique_ids: &unique_ids };
+        let scope = Scope { key: &key, owner: &owner, unique_ids: &unique_ids, prune: false };
         let live = PolicyDocument::parse(live).unwrap();
         Ok(put_back(&live, &entry("then", kept), &scope)?.map(|document| document.to_json()))
     }

@@ -10,6 +10,11 @@ use sharedkey_policy::{AccountId, EntityArn, KeyArn, PolicyArn};
 
 use crate::names::ObjectName;
 
+/// So many times a write is made again before the operator stops to fight for it.
+const CONTENDED_TIMES: usize = 3;
+/// In so many seconds (design §5).
+pub const CONTENDED_WITHIN: i64 = 30 * 60;
+
 /// All that one object has written, and the key that it is bound to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,6 +49,9 @@ pub struct Target {
     /// created again has another (D§1.4).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub principals: BTreeMap<EntityArn, String>,
+    /// When we last found our write undone and made it again, in seconds since the epoch; the last three times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undone: Vec<i64>,
 }
 
 /// Whether a write is known to have happened.
@@ -135,13 +143,29 @@ impl Record {
         }
     }
 
-    /// Records that AWS confirmed a write.
+    /// Records that AWS confirmed a write. How often it was undone before stays known.
     pub fn confirm(&mut self, target: Target) {
         let target = Target { state: State::Applied, ..target };
         match self.targets.iter_mut().find(|known| known.resource == target.resource) {
             None => self.targets.push(target),
-            Some(known) => *known = target,
+            Some(known) => *known = Target { undone: std::mem::take(&mut known.undone), ..target },
         }
+    }
+
+    /// Records that a write of ours was found undone, and is made again at `now`.
+    pub fn note_undone(&mut self, resource: &Resource, now: i64) {
+        if let Some(known) = self.targets.iter_mut().find(|known| &known.resource == resource) {
+            known.undone.push(now);
+            let surplus = known.undone.len().saturating_sub(CONTENDED_TIMES);
+            known.undone.drain(..surplus);
+        }
+    }
+
+    /// Whether somebody undoes a write of ours each time that we make it: three times in `within` seconds. When the first of
+    /// them is so long ago, it is worth another try.
+    pub fn is_contended(&self, resource: &Resource, now: i64, within: i64) -> bool {
+        let undone = self.get(resource).map(|target| target.undone.as_slice()).unwrap_or_default();
+        undone.iter().filter(|then| now - **then < within).count() >= CONTENDED_TIMES
     }
 
     /// Forgets a resource that is gone.
@@ -183,6 +207,7 @@ mod tests {
             state: State::Intended,
             fingerprint: fingerprint.into(),
             principals: BTreeMap::new(),
+            undone: Vec::new(),
         }
     }
 

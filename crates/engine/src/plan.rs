@@ -53,6 +53,8 @@ pub enum Action {
         edit: Edit,
         /// Unique ids of the principals that are known to exist.
         unique_ids: BTreeMap<String, String>,
+        /// Whether deleted principals are taken out of the statements of others too.
+        prune: bool,
     },
     /// Brings back what others had stated in a key policy before one of our writes.
     PutBackKeyPolicy {
@@ -148,6 +150,15 @@ impl std::fmt::Display for Action {
     }
 }
 
+/// What a plan knows of time, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// Now, since the epoch.
+    pub now: i64,
+    /// How long a write that was undone counts against another try.
+    pub contended_within: i64,
+}
+
 /// Something that has to change before the object can be shared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocker {
@@ -161,14 +172,15 @@ pub struct Blocker {
 ///
 /// In Observe mode, and while something blocks, nothing is given. While something blocks in Enforce mode, what was removed from the
 /// spec is still taken away.
-pub fn plan(desired: &Desired, observed: &Observed, record: &Record, comparison: &Comparison) -> Plan {
+pub fn plan(desired: &Desired, observed: &Observed, record: &Record, comparison: &Comparison, clock: Clock) -> Plan {
     if desired.mode == Mode::Observe {
         return Plan { blockers: comparison.blockers.clone(), ..Plan::default() };
     }
-    let planner = Planner { record, desired, observed, comparison };
+    let planner = Planner { record, desired, observed, comparison, clock };
     let edit = planner.edit();
     let mut blockers = comparison.blockers.clone();
     blockers.extend(planner.refusal(&edit));
+    blockers.extend(planner.contention());
     if !blockers.is_empty() {
         return Plan { steps: planner.revocations(planner.removals()), blockers, adopts: planner.adopts() };
     }
@@ -183,6 +195,7 @@ struct Planner<'a> {
     desired: &'a Desired,
     observed: &'a Observed,
     comparison: &'a Comparison,
+    clock: Clock,
 }
 
 impl Planner<'_> {
@@ -217,11 +230,32 @@ impl Planner<'_> {
         Edit { put: Vec::new(), remove: sids.collect() }
     }
 
+    /// Writes that somebody undoes each time. Fighting on would only keep both sides busy, and the key policy changing.
+    fn contention(&self) -> Option<Blocker> {
+        let Clock { now, contended_within } = self.clock;
+        let contended = |resource: &Resource| self.record.is_contended(resource, now, contended_within);
+        let fought = |finding: &&Finding| {
+            let resource = finding.resource.as_ref();
+            finding.cause == Cause::Drift && resource.is_some_and(contended)
+        };
+        let finding = self.open().find(fought)?;
+        Some(Blocker {
+            reason: Reason::Contended,
+            message: format!(
+                "somebody undid what the operator wrote three times within {} minutes, so it waits as long before it tries again: {}; find out \
+                 who else manages it and let one of the two go (mode: Observe here, or ignore the statement there)",
+                contended_within / 60,
+                finding.message
+            ),
+        })
+    }
+
     /// Whether the key policy would be refused: then nothing is written anywhere, rather than one half of it.
     fn refusal(&self, edit: &Edit) -> Option<Blocker> {
         let (key, live) = (self.comparison.key.as_ref()?, self.observed.document()?);
         let unique_ids = self.observed.unique_ids();
-        let scope = write::Scope { key, owner: self.desired.names.owner(), unique_ids: &unique_ids };
+        let prune = self.desired.prune_foreign_orphans;
+        let scope = write::Scope { key, owner: self.desired.names.owner(), unique_ids: &unique_ids, prune };
         let refusal = write::prepare(live, edit, &scope).err()?;
         Some(Blocker { reason: refusal.reason, message: refusal.message })
     }
@@ -252,6 +286,7 @@ impl Planner<'_> {
                 owner: self.desired.names.owner().clone(),
                 edit,
                 unique_ids,
+                prune: self.desired.prune_foreign_orphans,
             },
         }]
     }
@@ -264,6 +299,7 @@ impl Planner<'_> {
             state: State::Intended,
             fingerprint: fingerprint(&wanted.statement, &self.comparison.context(key)),
             principals: self.trusted(&wanted.consumer),
+            undone: Vec::new(),
         }
     }
 
@@ -342,6 +378,7 @@ impl Planner<'_> {
             state: State::Intended,
             fingerprint: document_fingerprint(document, &self.comparison.identity_context(self.desired)),
             principals: BTreeMap::new(),
+            undone: Vec::new(),
         }
     }
 
@@ -365,8 +402,9 @@ impl Planner<'_> {
             );
         }
         let known = |target: &Target| {
-            let applied = Target { state: State::Applied, ..target.clone() };
-            self.record.get(&target.resource) == Some(&applied)
+            let known = self.record.get(&target.resource);
+            let undone = known.map(|known| known.undone.clone()).unwrap_or_default();
+            known == Some(&Target { state: State::Applied, undone, ..target.clone() })
         };
         standing.retain(|target| !differs(&target.resource) && !known(target));
         standing

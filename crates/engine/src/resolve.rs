@@ -69,6 +69,9 @@ pub fn resolve(input: &Input<'_>) -> Result<Desired, Refusal> {
         mode: if capped { Mode::Observe } else { input.spec.mode },
         deletion_policy: input.spec.deletion_policy,
         take_over: input.annotations.get(api::TAKE_OVER).is_some_and(|value| value == "true"),
+        heal_recreated: input.spec.heal_recreated_principals,
+        prune_foreign_orphans: input.spec.prune_foreign_orphans,
+        quotas: BTreeMap::new(),
         key,
         consumers,
     })
@@ -100,6 +103,9 @@ pub fn resolve_deletion(input: &Input<'_>) -> Option<Desired> {
         mode: if capped { Mode::Observe } else { input.spec.mode },
         deletion_policy: input.spec.deletion_policy,
         take_over: false,
+        heal_recreated: false,
+        prune_foreign_orphans: input.spec.prune_foreign_orphans,
+        quotas: BTreeMap::new(),
         key: DesiredKey { account, region, source },
         consumers: Vec::new(),
     })

@@ -22,6 +22,8 @@ pub struct Scope<'a> {
     pub owner: &'a OwnerId,
     /// Unique ids of principals that exist.
     pub unique_ids: &'a BTreeMap<String, String>,
+    /// Whether deleted principals are taken out of the statements of others too.
+    pub prune: bool,
 }
 
 /// A document that is not sent, and why.
@@ -58,21 +60,19 @@ pub(crate) fn replace(
 }
 
 fn checked(document: PolicyDocument, scope: &Scope<'_>) -> Result<PolicyDocument, Refusal> {
-    let document = without_own_orphans(document, scope.owner);
+    let document = without_orphans(document, scope);
     refuse_foreign_orphans(&document, scope)?;
     refuse_lockout(&document, scope)?;
     refuse_oversize(&document, scope)?;
     Ok(document)
 }
 
-/// Drops what KMS would refuse from statements of ours: unique ids of principals that were deleted (D§1.4). It fails closed;
-/// a statement that is left with nobody goes.
-fn without_own_orphans(document: PolicyDocument, owner: &OwnerId) -> PolicyDocument {
+/// Drops what KMS would refuse from statements of ours, and from those of others where that was asked for: unique ids of principals
+/// that were deleted (D§1.4). It fails closed; a statement that is left with nobody goes.
+fn without_orphans(document: PolicyDocument, scope: &Scope<'_>) -> PolicyDocument {
     document.filter_map_statements(|statement| {
-        if !statement.sid().is_some_and(|sid| owner.wrote(sid)) {
-            return Some(statement);
-        }
-        statement.without_principals(is_unique_id)
+        let ours = statement.sid().is_some_and(|sid| scope.owner.wrote(sid));
+        if ours || scope.prune { statement.without_principals(is_unique_id) } else { Some(statement) }
     })
 }
 
@@ -87,7 +87,7 @@ fn refuse_foreign_orphans(document: &PolicyDocument, scope: &Scope<'_>) -> Resul
         reason: Reason::ForeignOrphan,
         message: format!(
             "nothing was written to the key policy of {}: of the statements of others, {}; KMS refuses every write while that stands there, so \
-             remove it from the key policy",
+             remove it from the key policy, or set pruneForeignOrphans: true",
             scope.key,
             named.join(", and ")
         ),

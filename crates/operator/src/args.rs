@@ -73,6 +73,10 @@ pub(crate) struct Args {
     /// Takes a reading for an old answer of AWS this long after a write, in milliseconds. For tests that change things at once.
     #[arg(long, env = "SHAREDKEY_READ_LAG_OVERRIDE_MS", hide = true)]
     pub(crate) read_lag_override_ms: Option<u64>,
+
+    /// Counts undone writes of so many last seconds. For tests that undo many.
+    #[arg(long, env = "SHAREDKEY_CONTENTION_OVERRIDE_SECONDS", hide = true)]
+    pub(crate) contention_override_seconds: Option<i64>,
 }
 
 impl Args {

@@ -16,7 +16,9 @@ use kube::{
 };
 use sharedkey_api::{AwsAccount, SharedKey};
 use sharedkey_aws::Aws;
-use sharedkey_engine::{accounts::Accounts, backoff, names::ObjectName, problem::Class};
+use sharedkey_engine::{
+    accounts::Accounts, backoff, ledger::CONTENDED_WITHIN, names::ObjectName, plan::Clock, problem::Class,
+};
 use tokio::sync::mpsc;
 
 use crate::{args::Args, events::Events, history::Histories, ledger::Ledger, metrics::Metrics};
@@ -100,6 +102,12 @@ impl Context {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(object);
         let since_epoch = Duration::try_from(Timestamp::now().as_duration()).unwrap_or_default();
         Action::requeue(backoff::until_next_sweep(since_epoch, interval, phase))
+    }
+
+    /// What a plan knows of time.
+    pub(crate) fn clock(&self) -> Clock {
+        let contended_within = self.args.contention_override_seconds.unwrap_or(CONTENDED_WITHIN);
+        Clock { now: Timestamp::now().as_second(), contended_within }
     }
 
     /// Forgets how often an object failed.

@@ -1,6 +1,7 @@
 //! One reconcile of a SharedKey: resolve → observe → compare → plan → apply → summarise.
 
 use std::{
+    collections::BTreeSet,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::Arc,
     time::Duration,
@@ -11,9 +12,9 @@ use kube::{ResourceExt as _, runtime::controller::Action};
 use sharedkey_api::{FLUX_REQUESTED_AT, RECONCILE_REQUESTED_AT, SharedKey, SharedKeyStatus};
 use sharedkey_aws::{ApplyError, Outcome};
 use sharedkey_engine::{
-    compare::{Comparison, compare},
+    compare::{Cause, Comparison, compare},
     desired::{Desired, KeySource},
-    ledger::Record,
+    ledger::{Record, Resource},
     names::ObjectName,
     observed::Observed,
     plan::{Blocker, Plan, Step, plan},
@@ -98,7 +99,7 @@ async fn share(object: &SharedKey, context: &Context) -> Result<Summary, Error> 
     run.pin(&observed).await?;
     let comparison = compare(&run.desired, &observed, &run.record);
     run.tidy().await?;
-    let plan = plan(&run.desired, &observed, &run.record, &comparison);
+    let plan = plan(&run.desired, &observed, &run.record, &comparison, context.clock());
     let course = run.apply(observed, comparison, plan).await?;
     let mut summary = summarise::summarise(&told, &course.of(&run.desired));
     summary.notices.extend(course.notices);
@@ -222,7 +223,7 @@ impl Run<'_> {
                 before: Vec::new(),
             });
         }
-        let mut done = Done::default();
+        let mut done = Done { undone: undone(&comparison), ..Done::default() };
         self.steps(&plan.steps, &mut done).await?;
         plan.blockers.extend(done.blockers);
         let after = self.context.aws.observe(&self.desired, &self.record, Duration::ZERO).await;
@@ -246,6 +247,16 @@ impl Run<'_> {
         Ok(self.context.ledger.save(&self.name, &self.record).await?)
     }
 
+    fn confirm(&mut self, step: &Step, done: &Done) {
+        let now = now().0.as_second();
+        for target in &step.records {
+            self.record.confirm(target.clone());
+            if done.undone.contains(&target.resource) {
+                self.record.note_undone(&target.resource, now);
+            }
+        }
+    }
+
     async fn step(&mut self, step: &Step, done: &mut Done) {
         let ObjectName { namespace, name } = &self.name;
         let span = tracing::info_span!(
@@ -256,7 +267,7 @@ impl Run<'_> {
         match self.context.aws.apply(step, &keeper).instrument(span.clone()).await {
             Ok(outcome) => {
                 span.in_scope(|| tracing::info!(changed = outcome.changed, "done"));
-                step.records.iter().for_each(|target| self.record.confirm(target.clone()));
+                self.confirm(step, done);
                 step.forgets.iter().for_each(|resource| self.record.forget(resource));
                 done.notices.extend(lost(step, &outcome));
             }
@@ -272,9 +283,16 @@ impl Run<'_> {
     }
 }
 
+/// Writes of ours that somebody undid.
+fn undone(comparison: &Comparison) -> BTreeSet<Resource> {
+    let drift = comparison.findings.iter().filter(|finding| finding.cause == Cause::Drift);
+    drift.filter_map(|finding| finding.resource.clone()).collect()
+}
+
 /// What came of the steps of a plan.
 #[derive(Default)]
 struct Done {
+    undone: BTreeSet<Resource>,
     failures: Vec<Failure>,
     blockers: Vec<Blocker>,
     notices: Vec<Notice>,

@@ -55,7 +55,7 @@ pub(crate) async fn unshare(object: &SharedKey, context: &Context) -> Result<Act
     let mut run = Run { context, name, desired, record };
     let observed = context.aws.observe(&run.desired, &run.record, Duration::ZERO).await;
     let comparison = compare(&run.desired, &observed, &run.record);
-    let plan = plan(&run.desired, &observed, &run.record, &comparison);
+    let plan = plan(&run.desired, &observed, &run.record, &comparison, context.clock());
     let unread = observed.key.policy.as_ref().err().cloned();
     let refusals: Vec<String> = plan.blockers.iter().map(|blocker| blocker.message.clone()).collect();
     let went = run.apply(observed, comparison, plan).await?;

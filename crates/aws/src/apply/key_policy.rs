@@ -47,6 +47,7 @@ pub(super) struct Write<'a> {
     pub(super) owner: &'a OwnerId,
     pub(super) change: Change<'a>,
     pub(super) unique_ids: &'a BTreeMap<String, String>,
+    pub(super) prune: bool,
     pub(super) keeper: &'a dyn Keeper,
 }
 
@@ -58,7 +59,7 @@ impl Aws {
         let Some((text, live)) = self.live(write).await? else {
             return if write.change.only_removes() { Ok(Outcome::unchanged()) } else { Err(write.no_key().into()) };
         };
-        let scope = Scope { key: write.key, owner: write.owner, unique_ids: write.unique_ids };
+        let scope = Scope { key: write.key, owner: write.owner, unique_ids: write.unique_ids, prune: write.prune };
         let Some(document) = write.change.prepare(&live, &scope)? else { return Ok(Outcome::unchanged()) };
         write.keeper.keep(write.key, &text).await.map_err(|error| write.not_kept(&error))?;
         self.put(write, &live, &document).await
@@ -89,7 +90,7 @@ impl Aws {
         let seen = kms.policy(write.key).await.ok().flatten().and_then(|text| PolicyDocument::parse(&text).ok());
         match (answer, seen) {
             (Ok(()), None) => Ok(Outcome::written()),
-            (Ok(()), Some(seen)) => Ok(Outcome { changed: true, foreign_lost: write.lost(live, &seen) }),
+            (Ok(()), Some(seen)) => Ok(Outcome { changed: true, foreign_lost: write.lost(sent, &seen) }),
             // The answer was lost, the write was not.
             (Err(_), Some(seen)) if fingerprint::of(&seen, partition) == after => Ok(Outcome::written()),
             (Err(failure), _) => Err(failure.into()),

@@ -90,14 +90,14 @@ impl Aws {
     pub async fn apply(&self, step: &Step, keeper: &dyn Keeper) -> Result<Outcome, ApplyError> {
         let reach = self.registry.reach(&step.account)?;
         match &step.action {
-            Action::PutKeyPolicy { key, owner, edit, unique_ids, .. } => {
+            Action::PutKeyPolicy { key, owner, edit, unique_ids, prune } => {
                 let change = key_policy::Change::Edit(edit);
-                let write = key_policy::Write { reach: &reach, key, owner, change, unique_ids, keeper };
+                let write = key_policy::Write { reach: &reach, key, owner, change, unique_ids, prune: *prune, keeper };
                 self.put_key_policy(write).await
             }
             Action::PutBackKeyPolicy { key, owner, entry } => {
                 let (change, unique_ids) = (key_policy::Change::PutBack(entry), &BTreeMap::new());
-                let write = key_policy::Write { reach: &reach, key, owner, change, unique_ids, keeper };
+                let write = key_policy::Write { reach: &reach, key, owner, change, unique_ids, prune: false, keeper };
                 self.put_key_policy(write).await
             }
             Action::PutInlinePolicy { entity, name, document } => {

@@ -33,7 +33,13 @@ impl Sharing {
     }
 
     async fn put_knowing(&self, edit: Edit, unique_ids: BTreeMap<String, String>) -> Result<Outcome, ApplyError> {
-        let action = Action::PutKeyPolicy { key: self.key.arn.parse().unwrap(), owner: owner_id(), edit, unique_ids };
+        let action = Action::PutKeyPolicy {
+            key: self.key.arn.parse().unwrap(),
+            owner: owner_id(),
+            edit,
+            unique_ids,
+            prune: false,
+        };
         let account = self.owner.reach("owner");
         let step = Step { account, action, records: Vec::new(), forgets: Vec::new() };
         self.shell.aws.apply(&step, &self.shell.kept).await

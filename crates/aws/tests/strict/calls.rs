@@ -84,6 +84,7 @@ async fn a_policy_that_is_too_big_is_not_taken_for_throttling() {
         key: sharing.key.arn.parse().unwrap(),
         owner: owner_id(),
         edit: Edit { put, remove: [].into() },
+        prune: false,
         unique_ids: [].into(),
     };
     let error = sharing.shell.apply(sharing.owner.reach("owner"), action).await.unwrap_err();

@@ -140,6 +140,7 @@ async fn what_only_the_ledger_knows_is_read_too() {
         state: State::Applied,
         fingerprint: String::new(),
         principals: [].into(),
+        undone: Vec::new(),
     };
     let entity = sharing.role.clone();
     let targets = [

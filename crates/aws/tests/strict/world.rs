@@ -238,6 +238,9 @@ pub(crate) fn desired_key(owner: &Tenant, source: KeySource, consumers: Vec<Desi
         mode: Mode::Enforce,
         deletion_policy: DeletionPolicy::Revoke,
         take_over: false,
+        heal_recreated: false,
+        prune_foreign_orphans: false,
+        quotas: BTreeMap::new(),
     }
 }
 

@@ -120,6 +120,7 @@ pub(crate) struct Case<'a> {
     pub key: Option<&'a KeyArn>,
     pub statements: &'a [WantedStatement],
     pub left_out: &'a BTreeMap<EntityArn, String>,
+    pub healing: &'a BTreeMap<EntityArn, String>,
     pub context: &'a NormalContext,
     pub verdicts: &'a [ConsumerVerdict],
 }
@@ -176,7 +177,7 @@ const CHECKS: [Check; 14] = [
 /// Compares the spec with AWS.
 pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Comparison {
     let key = observed.key.arn.as_ref().ok().and_then(Option::as_ref);
-    let left_out = principal::left_out(desired, observed, record);
+    let principal::Strangers { left_out, healing } = principal::strangers(desired, observed, record);
     let context = NormalContext { partition: desired.key.partition(), unique_ids: observed.unique_ids() };
     let statements = key.map(|key| wanted(desired, key, &left_out)).unwrap_or_default();
     let verdicts = verdict::verdicts(desired, observed, key);
@@ -187,6 +188,7 @@ pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Compa
         key,
         statements: &statements,
         left_out: &left_out,
+        healing: &healing,
         context: &context,
         verdicts: &verdicts,
     };

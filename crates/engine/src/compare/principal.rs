@@ -9,15 +9,24 @@ use sharedkey_policy::{EntityArn, Statement, is_unique_id};
 use super::{Case, Cause, Finding};
 use crate::{
     desired::{Desired, DesiredConsumer, Trust},
-    ledger::Record,
+    ledger::{Record, Resource},
     names::Part,
     observed::{Entity, Observed},
 };
 
-/// Principals that our statements must not name at the moment, with the id of the one that was trusted: those that were deleted
-/// since, and those that somebody has created again (D§1.4). Naming the ARN again would trust whoever created it.
-pub(super) fn left_out(desired: &Desired, observed: &Observed, record: &Record) -> BTreeMap<EntityArn, String> {
-    let mut left_out = BTreeMap::new();
+/// Principals that are not the ones that were trusted, with the id of the one that was (D§1.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Strangers {
+    /// Those that our statements must not name: deleted since, or created again by somebody. Naming the ARN again would trust
+    /// whoever created it.
+    pub(super) left_out: BTreeMap<EntityArn, String>,
+    /// Those that were created again and are trusted again, because the spec says so.
+    pub(super) healing: BTreeMap<EntityArn, String>,
+}
+
+/// Finds them.
+pub(super) fn strangers(desired: &Desired, observed: &Observed, record: &Record) -> Strangers {
+    let mut strangers = Strangers::default();
     for consumer in desired.consumers.iter().filter(|consumer| consumer.trust == Trust::Principals) {
         let statement = statement_of(desired, consumer, observed);
         let sid = desired.names.sid(&consumer.name, Part::Use);
@@ -36,12 +45,15 @@ pub(super) fn left_out(desired: &Desired, observed: &Observed, record: &Record) 
                 Some(Err(_)) => statement.is_some() && !named,
                 None => !named,
             };
-            if gone {
-                left_out.insert(principal.clone(), trusted);
-            }
+            let recreated = observed.entity(principal).is_some();
+            match gone {
+                false => None,
+                true if recreated && desired.heal_recreated => strangers.healing.insert(principal.clone(), trusted),
+                true => strangers.left_out.insert(principal.clone(), trusted),
+            };
         }
     }
-    left_out
+    strangers
 }
 
 fn statement_of<'a>(desired: &Desired, consumer: &DesiredConsumer, observed: &'a Observed) -> Option<&'a Statement> {
@@ -67,20 +79,27 @@ fn orphan_for(principal: &EntityArn, statement: &Statement, observed: &Observed,
 /// `PrincipalRecreated`
 pub(super) fn recreated(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (consumer, principal, before) in case.left_out_by_consumer() {
+    let left_out = case.by_consumer(case.left_out).map(|stranger| (stranger, false));
+    let healing = case.by_consumer(case.healing).map(|stranger| (stranger, true));
+    for ((consumer, principal, before), heals) in left_out.chain(healing) {
         let Some(state) = case.observed.entity(principal) else { continue };
+        let sid = case.desired.names.sid(&consumer.name, Part::Use).to_string();
+        let so = if heals {
+            "the new one is trusted again, because healRecreatedPrincipals is true"
+        } else {
+            "the new one is not; to trust it, remove it from the spec and add it again, or set healRecreatedPrincipals: true"
+        };
         findings.push(Finding {
             kind: DriftKind::PrincipalRecreated,
             cause: Cause::Drift,
             account: case.owner().clone(),
             principals: vec![principal.to_string()],
-            resource: None,
-            subject: case.desired.names.sid(&consumer.name, Part::Use).to_string(),
+            resource: case.key.filter(|_| heals).map(|key| Resource::Statement { key: key.clone(), sid: sid.clone() }),
+            subject: sid,
             expected: Some(before.to_owned()),
             observed: Some(state.unique_id.clone()),
             message: format!(
-                "{principal} was deleted and created again: it is {} now, and {before} was trusted; the new one is not; \
-                 to trust it, remove it from the spec and add it again",
+                "{principal} was deleted and created again: it is {} now, and {before} was trusted; {so}",
                 state.unique_id
             ),
         });
@@ -91,7 +110,7 @@ pub(super) fn recreated(case: &Case<'_>) -> Vec<Finding> {
 /// `OrphanedPrincipal`: a statement of ours names a principal that was deleted. It leaves the statement at the next write.
 pub(super) fn orphaned(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (consumer, principal, id) in case.left_out_by_consumer() {
+    for (consumer, principal, id) in case.by_consumer(case.left_out) {
         let statement = statement_of(case.desired, consumer, case.observed);
         let named = statement.is_some_and(|statement| statement.aws_principals().any(|name| name == id));
         if !named || case.observed.entity(principal).is_some() {
@@ -117,12 +136,14 @@ pub(super) fn orphaned(case: &Case<'_>) -> Vec<Finding> {
 }
 
 impl<'a> Case<'a> {
-    fn left_out_by_consumer(&self) -> impl Iterator<Item = (&'a DesiredConsumer, &'a EntityArn, &'a str)> + use<'a> {
-        let left_out = self.left_out;
+    fn by_consumer(
+        &self,
+        strangers: &'a BTreeMap<EntityArn, String>,
+    ) -> impl Iterator<Item = (&'a DesiredConsumer, &'a EntityArn, &'a str)> + use<'a> {
         let by_name = self.desired.consumers.iter().filter(|consumer| consumer.trust == Trust::Principals);
         by_name.flat_map(move |consumer| {
             let principals = consumer.principals.iter();
-            principals.filter_map(move |arn| Some((consumer, arn, left_out.get(arn)?.as_str())))
+            principals.filter_map(move |arn| Some((consumer, arn, strangers.get(arn)?.as_str())))
         })
     }
 }
@@ -160,7 +181,7 @@ mod tests {
         keyPolicy PrincipalRecreated (Drift) in 111122223333 for [role/App], SharedKey/prod/team/orders/partner
           expected: AROAAPP0000000000001
           observed: AROAAPP0000000000002
-          arn:aws:iam::444455556666:role/App was deleted and created again: it is AROAAPP0000000000002 now, and AROAAPP0000000000001 was trusted; the new one is not; to trust it, remove it from the spec and add it again
+          arn:aws:iam::444455556666:role/App was deleted and created again: it is AROAAPP0000000000002 now, and AROAAPP0000000000001 was trusted; the new one is not; to trust it, remove it from the spec and add it again, or set healRecreatedPrincipals: true
         ");
     }
 

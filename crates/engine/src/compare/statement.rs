@@ -160,9 +160,11 @@ impl Case<'_> {
         let mut difference = difference(wanted, live, self.context)?;
         let deleted = self.left_out.iter().filter(|(principal, _)| self.observed.entity(principal).is_none());
         let deleted: BTreeSet<String> = deleted.map(|(principal, _)| principal.to_string()).collect();
-        let orphans: BTreeSet<&String> = self.left_out.values().collect();
+        let orphans: BTreeSet<&String> = self.left_out.values().chain(self.healing.values()).collect();
+        let healing: BTreeSet<String> = self.healing.keys().map(ToString::to_string).collect();
         let gone = |principal: &String| deleted.contains(principal) || orphans.contains(principal);
         difference.principals.unexpected.retain(|principal| !gone(principal));
+        difference.principals.missing.retain(|principal| !healing.contains(principal));
         (!difference.is_empty() && !difference.equivalent).then_some(difference)
     }
 

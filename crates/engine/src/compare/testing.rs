@@ -15,7 +15,7 @@ use sharedkey_policy::{
 use super::{Case, Comparison, Finding, compare};
 use crate::{
     desired::{Account, Conditions, Delegation, Desired, DesiredConsumer, DesiredKey, KeySource, Trust},
-    ledger::{Record, Resource, State, Target},
+    ledger::{CONTENDED_WITHIN, Record, Resource, State, Target},
     names::{Names, ObjectName},
     observed::{AliasTarget, Entity, EntityState, KeyMetadata, KeyObservation, KeyPolicy, ManagedPolicy, Observed},
     plan::{self, Plan},
@@ -47,6 +47,8 @@ pub(crate) struct World {
     pub(crate) observed: Observed,
     pub(crate) record: Record,
     pub(crate) status: Option<SharedKeyStatus>,
+    /// Seconds since the epoch.
+    pub(crate) now: i64,
 }
 
 pub(crate) fn arn(text: &str) -> EntityArn {
@@ -126,6 +128,9 @@ impl World {
                 mode: Mode::Enforce,
                 deletion_policy: DeletionPolicy::Revoke,
                 take_over: false,
+                heal_recreated: false,
+                prune_foreign_orphans: false,
+                quotas: BTreeMap::new(),
             },
             observed: Observed {
                 key: KeyObservation {
@@ -139,6 +144,7 @@ impl World {
             },
             record: Record::default(),
             status: None,
+            now: 1_800_000_000,
         }
     }
 
@@ -155,6 +161,7 @@ impl World {
             state: State::Applied,
             fingerprint: fingerprint(&statement(OURS), &context),
             principals: ids.into(),
+            undone: Vec::new(),
         });
         for entity in [APP, ANNA] {
             world.entity(entity).inline.insert(POLICY.into(), Ok(parse(DELEGATION)));
@@ -165,6 +172,7 @@ impl World {
                 state: State::Applied,
                 fingerprint: document_fingerprint(&parse(DELEGATION), &context),
                 principals: BTreeMap::new(),
+                undone: Vec::new(),
             });
         }
         world
@@ -259,6 +267,7 @@ impl World {
     pub(crate) fn check(&self, check: fn(&Case<'_>) -> Vec<Finding>) -> Vec<Finding> {
         let (observed, compared) = (self.seen(), self.compare());
         let context = NormalContext { partition: Partition::Aws, unique_ids: observed.unique_ids() };
+        let strangers = super::principal::strangers(&self.desired, &observed, &self.record);
         check(&Case {
             desired: &self.desired,
             observed: &observed,
@@ -266,9 +275,14 @@ impl World {
             key: compared.key.as_ref(),
             statements: &compared.statements,
             left_out: &compared.left_out,
+            healing: &strangers.healing,
             context: &context,
             verdicts: &compared.verdicts,
         })
+    }
+
+    fn clock(&self) -> plan::Clock {
+        plan::Clock { now: self.now, contended_within: CONTENDED_WITHIN }
     }
 
     pub(crate) fn compare(&self) -> Comparison {
@@ -276,14 +290,14 @@ impl World {
     }
 
     pub(crate) fn plan(&self) -> Plan {
-        plan::plan(&self.desired, &self.seen(), &self.record, &self.compare())
+        plan::plan(&self.desired, &self.seen(), &self.record, &self.compare(), self.clock())
     }
 
     /// Plans and applies once, as the shell does.
     pub(crate) fn settle(&mut self) -> Plan {
         let comparison = self.compare();
         self.forget_who_left();
-        let plan = plan::plan(&self.desired, &self.seen(), &self.record, &comparison);
+        let plan = plan::plan(&self.desired, &self.seen(), &self.record, &comparison, self.clock());
         aws::apply(self, &plan);
         plan
     }

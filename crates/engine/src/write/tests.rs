@@ -2,7 +2,7 @@ use super::*;
 use crate::compare::testing::{ANNA, APP, FOREIGN, KEY, OURS, SID, document, statement};
 
 fn scope<'a>(key: &'a KeyArn, owner: &'a OwnerId, unique_ids: &'a BTreeMap<String, String>) -> Scope<'a> {
-    Scope { key, owner, unique_ids }
+    Scope { key, owner, unique_ids, prune: false }
 }
 
 fn prepared(live: &PolicyDocument, edit: &Edit) -> Result<Option<PolicyDocument>, Refusal> {
@@ -77,7 +77,7 @@ fn a_foreign_orphan_is_named_with_its_statement() {
     let unnamed = theirs.replace(r#""Sid":"Allow use of the key","#, "");
     let refusal = prepared(&document(&[FOREIGN[0], &theirs, &unnamed]), &put(OURS)).unwrap_err();
     assert_eq!(refusal.reason, Reason::ForeignOrphan);
-    insta::assert_snapshot!(refusal.message, @r#"nothing was written to the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab: of the statements of others, statement "Allow use of the key" names AROAGONE000000000001, a role or user that was deleted, and statement 3 names AROAGONE000000000001, a role or user that was deleted; KMS refuses every write while that stands there, so remove it from the key policy"#);
+    insta::assert_snapshot!(refusal.message, @r#"nothing was written to the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab: of the statements of others, statement "Allow use of the key" names AROAGONE000000000001, a role or user that was deleted, and statement 3 names AROAGONE000000000001, a role or user that was deleted; KMS refuses every write while that stands there, so remove it from the key policy, or set pruneForeignOrphans: true"#);
 }
 
 #[test]

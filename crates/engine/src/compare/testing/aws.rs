@@ -24,9 +24,9 @@ pub(super) fn apply(world: &mut World, plan: &Plan) {
 
 fn perform(aws: &mut Observed, action: &Action) {
     match action {
-        Action::PutKeyPolicy { key, owner, edit, unique_ids, .. } => {
+        Action::PutKeyPolicy { key, owner, edit, unique_ids, prune } => {
             let live = aws.document().unwrap();
-            let sent = write::prepare(live, edit, &Scope { key, owner, unique_ids }).unwrap();
+            let sent = write::prepare(live, edit, &Scope { key, owner, unique_ids, prune: *prune }).unwrap();
             if let Some(sent) = sent {
                 kms_accepts(aws, &sent);
                 let policy = aws.key.policy.as_mut().unwrap().as_mut().unwrap();
