@@ -1,0 +1,91 @@
+//! The operator as a process: its command line, its end, and what the next one finds.
+//!
+//! A binary of its own, because the operator that the other stories share must not end.
+
+use std::{collections::BTreeSet, process::Command, time::Duration};
+
+use anyhow::{Result, ensure};
+use sharedkey_e2e::{DEADLINE, History, INTERVAL, Service, Stage, allowed, is, says};
+use sharedkey_harness::{Operator, aws::Fault, wait_for};
+
+#[test]
+fn help_tells_every_flag_its_variable_and_its_default() -> Result<()> {
+    let output = Command::new(Operator::program()?).arg("--help").output()?;
+    ensure!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let help = String::from_utf8(output.stdout)?;
+    let flags: BTreeSet<&str> = help.lines().map(str::trim).filter(|line| line.starts_with("--")).map(name).collect();
+    let known = [
+        "allow-endpoint-overrides",
+        "allow-insecure-endpoints",
+        "concurrency",
+        "deletion-timeout-seconds",
+        "health-addr",
+        "iam-reads-per-second",
+        "iam-writes-per-second",
+        "log",
+        "log-format",
+        "operator-namespace",
+        "owner-id",
+        "service-account",
+    ];
+    assert_eq!(flags, BTreeSet::from(known));
+    for flag in known {
+        says(&help, &[&format!("[env: SHAREDKEY_{}", flag.to_uppercase().replace('-', "_"))])?;
+    }
+    says(&help, &["[default: sharedkey-system]", "Possible values:", "Examples:", "--version"])
+}
+
+/// `--owner-id <OWNER_ID>` is called `owner-id`.
+fn name(line: &str) -> &str {
+    line.trim_start_matches("--").split([' ', '=']).next().unwrap_or_default()
+}
+
+#[test]
+fn a_mistake_on_the_command_line_is_named() -> Result<()> {
+    for (args, what) in [
+        (&["--owner-id", "No"][..], "3 to 32 characters"),
+        (&[], "--owner-id"),
+        (&["--owner-id", "prod", "--allow-insecure-endpoints"], "--allow-endpoint-overrides"),
+        (&["--owner-id", "prod", "--log", "sharedkey=loud"], "--log"),
+    ] {
+        let output = Command::new(Operator::program()?).args(args).env_remove("SHAREDKEY_OWNER_ID").output()?;
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {output:?}");
+        says(&String::from_utf8(output.stderr)?, &[what])?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_operator_that_is_told_to_stop_ends_what_it_does_and_the_next_one_goes_on() -> Result<()> {
+    // Given an operator in the middle of a share, because AWS takes its time
+    let Service { home, operator } = Service::start(INTERVAL, &[]).await?;
+    let stage = Stage::on(&home, "aws").await?;
+    let history = History::from_now_on(&stage);
+    let slow =
+        Fault::hang(Duration::from_secs(2)).service("kms").operation("PutKeyPolicy").account(&stage.owner.account);
+    let slow = home.world.aws.inject(&slow.times(1)).await?;
+    stage.share("orders", stage.spec()).await?;
+    wait_for("the write that takes its time", DEADLINE, async || {
+        ensure!(home.world.aws.fault_hits(slow).await? == 1, "it has not begun");
+        Ok(())
+    })
+    .await?;
+
+    // When it is told to stop, then it ends well, and what it did is whole
+    let ended = operator.stop().await?;
+    assert_eq!(ended.code(), Some(0));
+    let status = stage.status("orders").await?;
+    ensure!(is(&status, "Ready", "True") && is(&status, "InSync", "True"), "{status:?}");
+    allowed(&stage.as_role().await?, &stage.probe().await?).await?;
+
+    // And the next one knows its own, and has nothing to do
+    stage.forget_calls().await?;
+    let operator = home.start().await?;
+    stage.look("orders").await?;
+    stage.ready("orders").await?;
+    ensure!(!stage.calls(&stage.owner.account).await?.is_empty(), "it has looked");
+    stage.nothing_written().await?;
+    history.no_drift()?;
+    assert_eq!(operator.stop().await?.code(), Some(0));
+    Ok(())
+}
