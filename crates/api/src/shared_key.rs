@@ -142,7 +142,8 @@ pub struct SharedKeySpec {
     #[schemars(schema_with = "crate::schema::interval")]
     pub interval: Option<String>,
 
-    /// true: the operator leaves AWS and this object's status alone, deletion included, until it is false again.
+    /// true: the operator leaves AWS and this object's status alone until it is false again. Deleting a suspended object leaves
+    /// everything that it shared in AWS; an event (Remains) lists it.
     #[serde(default)]
     pub suspend: bool,
 }

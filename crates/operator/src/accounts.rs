@@ -2,21 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
     Api, Resource as _, ResourceExt as _,
     runtime::{controller::Action, reflector::ObjectRef},
 };
-use sharedkey_api::{
-    AwsAccount, AwsAccountStatus, Identity, Quotas, SharedKey,
-    conditions::{ConditionType, Reason},
-};
+use sharedkey_api::{AwsAccount, AwsAccountStatus, Identity, Quotas, SharedKey, conditions::ConditionType};
 use sharedkey_engine::{
     accounts as engine_accounts,
     desired::Account,
     names::ObjectName,
     problem::{Class, Failure},
-    summarise::{Notice, condition, failure_reason},
+    summarise::{self, AccountCourse, Notice, Reached, Trouble, condition, failure_reason},
 };
 use tokio::time::Instant;
 
@@ -91,49 +87,23 @@ pub(crate) async fn register(account: &AwsAccount, context: &Context) -> Result<
     }
 }
 
-struct Looked {
-    identity: Identity,
-    quotas: Option<Quotas>,
+fn no_access(error: &NoAccess) -> Trouble {
+    let class = if error.transient { Class::Transient } else { Class::UserActionNeeded };
+    Trouble { reason: error.reason, message: error.to_string(), class }
 }
 
-/// Why an account is not ready.
-enum Trouble {
-    NoAccess(NoAccess),
-    Failed(Failure),
+fn failed(failure: &Failure) -> Trouble {
+    Trouble { reason: failure_reason(failure), message: failure.to_string(), class: failure.class }
 }
 
-impl Trouble {
-    fn reason(&self) -> Reason {
-        match self {
-            Self::NoAccess(error) => error.reason,
-            Self::Failed(failure) => failure_reason(failure),
-        }
-    }
-
-    fn message(&self) -> String {
-        match self {
-            Self::NoAccess(error) => error.to_string(),
-            Self::Failed(failure) => failure.to_string(),
-        }
-    }
-
-    fn class(&self) -> Class {
-        match self {
-            Self::NoAccess(error) if error.transient => Class::Transient,
-            Self::NoAccess(_) => Class::UserActionNeeded,
-            Self::Failed(failure) => failure.class,
-        }
-    }
-}
-
-async fn look(account: &AwsAccount, context: &Context) -> Result<Looked, Trouble> {
-    register(account, context).await.map_err(Trouble::NoAccess)?;
-    let way = way(account).ok_or_else(|| Trouble::NoAccess(NoAccess::invalid("accountId")))?;
-    let caller = context.aws.identity(&way).await.map_err(Trouble::Failed)?;
+async fn look(account: &AwsAccount, context: &Context) -> Result<Reached, Trouble> {
+    register(account, context).await.map_err(|error| no_access(&error))?;
+    let way = way(account).ok_or_else(|| no_access(&NoAccess::invalid("accountId")))?;
+    let caller = context.aws.identity(&way).await.map_err(|failure| failed(&failure))?;
     let identity = Identity { account: caller.account.to_string(), arn: caller.arn, user_id: caller.user_id };
     // Quotas are good to know and nothing depends on them here, so an account without that right is still ready.
     let quotas = context.aws.account_summary(&way).await.ok().map(|summary| quotas(&summary));
-    Ok(Looked { identity, quotas })
+    Ok(Reached { identity, quotas })
 }
 
 fn way(account: &AwsAccount) -> Option<Account> {
@@ -167,40 +137,15 @@ async fn users(account: &AwsAccount, context: &Context) -> Vec<ObjectName> {
     users
 }
 
-fn status(account: &AwsAccount, looked: &Result<Looked, Trouble>, users: &[ObjectName]) -> AwsAccountStatus {
-    let previous = account.status.clone().unwrap_or_default();
-    let deleting = account.meta().deletion_timestamp.is_some();
-    let (status, reason, message) = match looked {
-        _ if deleting => {
-            let message =
-                format!("being deleted, and still used by {} objects; it goes when they are gone", users.len());
-            ("False", Reason::Deleting, message)
-        }
-        Ok(looked) => ("True", Reason::Succeeded, format!("reached as {}", looked.identity.arn)),
-        Err(trouble) if trouble.class() == Class::Transient => ("Unknown", trouble.reason(), trouble.message()),
-        Err(trouble) => ("False", trouble.reason(), trouble.message()),
-    };
-    let before = condition(&previous.conditions, ConditionType::Ready).filter(|before| before.status == status);
-    let ready = Condition {
-        type_: ConditionType::Ready.to_string(),
-        status: status.to_owned(),
-        reason: reason.to_string(),
-        message,
-        last_transition_time: before.map_or_else(now, |before| before.last_transition_time.clone()),
-        observed_generation: account.meta().generation,
-    };
-    let (identity, quotas) = match looked {
-        Ok(looked) => (Some(looked.identity.clone()), looked.quotas.or(previous.quotas)),
-        Err(_) => (previous.identity, previous.quotas),
-    };
-    AwsAccountStatus {
-        observed_generation: account.meta().generation,
-        conditions: vec![ready],
-        identity,
-        users: i64::try_from(users.len()).ok(),
-        quotas,
-        ..AwsAccountStatus::default()
-    }
+fn status(account: &AwsAccount, looked: &Result<Reached, Trouble>, users: &[ObjectName]) -> AwsAccountStatus {
+    summarise::account(&AccountCourse {
+        generation: account.meta().generation,
+        now: &now(),
+        previous: account.status.as_ref(),
+        users: users.len(),
+        deleting: account.meta().deletion_timestamp.is_some(),
+        reached: looked.as_ref(),
+    })
 }
 
 /// Events and the users of an account hear of it when it becomes ready, or stops to be.
@@ -249,6 +194,6 @@ fn again(name: &str, context: &Context, trouble: Option<&Trouble>) -> Action {
             context.calm(name);
             Action::requeue(INTERVAL)
         }
-        Some(trouble) => Action::requeue(context.wait(name, trouble.class()).min(INTERVAL)),
+        Some(trouble) => Action::requeue(context.wait(name, trouble.class).min(INTERVAL)),
     }
 }

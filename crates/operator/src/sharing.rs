@@ -197,10 +197,7 @@ impl Run<'_> {
 
     /// Forgets principals that the spec no longer names: added again, they are trusted anew.
     async fn tidy(&mut self) -> Result<(), Error> {
-        let consumers = &self.desired.consumers;
-        self.record.keep_principals(|consumer, principal| {
-            consumers.iter().any(|known| known.name == consumer && known.principals.contains(principal))
-        });
+        self.record.keep_principals(|principal| self.desired.asks_for(principal));
         Ok(self.context.ledger.save(&self.name, &self.record).await?)
     }
 

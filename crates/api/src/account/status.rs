@@ -1,4 +1,4 @@
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,9 +22,6 @@ pub struct AwsAccountStatus {
     /// IAM quotas of the account (iam:GetAccountSummary), absent where they cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quotas: Option<Quotas>,
-    /// When what stands here was read from AWS.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_checked: Option<Time>,
 }
 
 /// An identity, as AWS sees it.

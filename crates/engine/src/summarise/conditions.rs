@@ -1,10 +1,10 @@
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use sharedkey_api::{
     Drift, DriftKind, DriftLayer, Mode, VerdictValue,
     conditions::{ConditionType, Reason},
 };
 
-use super::{Context, Course, failure_reason};
+use super::{Course, failure_reason};
 use crate::{
     compare::{Cause, Finding},
     desired::{Delegation, DesiredConsumer},
@@ -68,19 +68,26 @@ pub(super) fn is_about_aws(condition: &Condition) -> bool {
         .any(|type_| type_.as_ref() == condition.type_)
 }
 
+/// What conditions are built upon.
+#[derive(Clone, Copy)]
+pub(super) struct Since<'a> {
+    pub(super) before: &'a [Condition],
+    pub(super) now: &'a Time,
+    pub(super) generation: Option<i64>,
+}
+
 /// Conditions as Kubernetes has them: the time moves only when the status does. `kept` are taken over as they are.
-pub(super) fn build(facts: Vec<Fact>, context: &Context<'_>, kept: Vec<Condition>) -> Vec<Condition> {
-    let before = context.previous.map(|previous| previous.conditions.as_slice()).unwrap_or_default();
+pub(super) fn build(facts: Vec<Fact>, since: &Since<'_>, kept: Vec<Condition>) -> Vec<Condition> {
     let mut conditions = kept;
     conditions.extend(facts.into_iter().map(|fact| {
-        let old = super::condition(before, fact.type_).filter(|old| old.status == fact.status.as_str());
+        let old = super::condition(since.before, fact.type_).filter(|old| old.status == fact.status.as_str());
         Condition {
-            last_transition_time: old.map_or_else(|| context.now.clone(), |old| old.last_transition_time.clone()),
+            last_transition_time: old.map_or_else(|| since.now.clone(), |old| old.last_transition_time.clone()),
             type_: fact.type_.to_string(),
             status: fact.status.as_str().to_owned(),
             reason: fact.reason.to_string(),
             message: fact.message,
-            observed_generation: context.generation,
+            observed_generation: since.generation,
         }
     }));
     conditions.sort_by_key(|condition| rank(&condition.type_));

@@ -1,9 +1,11 @@
 //! From what happened to what the user sees: the only code that builds conditions.
 
+mod account;
 mod conditions;
 mod consumers;
 mod drift;
 
+pub use account::{AccountCourse, Reached, Trouble, account};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use sharedkey_api::{
     LastCorrection, SharedKeyStatus,
@@ -30,6 +32,13 @@ pub struct Context<'a> {
     pub previous: Option<&'a SharedKeyStatus>,
     /// Value of the annotation that asked for this reconcile.
     pub request: Option<&'a str>,
+}
+
+impl Context<'_> {
+    fn since(&self) -> conditions::Since<'_> {
+        let before = self.previous.map(|previous| previous.conditions.as_slice()).unwrap_or_default();
+        conditions::Since { before, now: self.now, generation: self.generation }
+    }
 }
 
 /// How a reconcile went.
@@ -89,7 +98,7 @@ pub fn refused(context: &Context<'_>, refusal: &Refusal) -> Summary {
         conditions::Fact::yes(ConditionType::Stalled, refusal.reason, &refusal.message),
     ];
     let kept = status.conditions.drain(..).filter(conditions::is_about_aws).collect();
-    status.conditions = conditions::build(facts, context, kept);
+    status.conditions = conditions::build(facts, &context.since(), kept);
     finish(context, status, &[], Next::Retry(Class::UserActionNeeded))
 }
 
@@ -101,7 +110,7 @@ pub fn deleting(context: &Context<'_>, reason: Reason, message: &str) -> Summary
         conditions::Fact::yes(ConditionType::Reconciling, reason, message),
     ];
     let kept = status.conditions.drain(..).filter(conditions::is_about_aws).collect();
-    status.conditions = conditions::build(facts, context, kept);
+    status.conditions = conditions::build(facts, &context.since(), kept);
     finish(context, status, &[], Next::Retry(Class::Transient))
 }
 
@@ -111,7 +120,7 @@ pub fn summarise(context: &Context<'_>, course: &Course<'_>) -> Summary {
     let drift = drift::outstanding(context, course);
     let facts = conditions::facts(course, &drift);
     let status = SharedKeyStatus {
-        conditions: conditions::build(facts, context, Vec::new()),
+        conditions: conditions::build(facts, &context.since(), Vec::new()),
         key_arn: course.comparison.key.as_ref().map(ToString::to_string),
         key_state: course.observed.key.metadata.as_ref().ok().and_then(Option::as_ref).map(|key| key.state.clone()),
         drift_count: i64::try_from(drift.len()).unwrap_or(i64::MAX),

@@ -29,7 +29,7 @@ const REGION: &str = "us-east-1";
 const AT_ONCE: usize = 16;
 const DEADLINE: Duration = Duration::from_mins(10);
 /// How often objects are swept: each sweep of the largest fleet has to be over before the next one.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_mins(1);
 /// Quiet sweeps that are counted.
 const SWEEPS: u32 = 2;
 
@@ -71,7 +71,7 @@ impl Fleet {
     /// Converges, waits for quiet sweeps, starts anew.
     pub(crate) async fn measure(&self) -> Result<Row> {
         let operator = self.start().await?;
-        let process = self.process(&operator)?;
+        let process = process_with(operator.address())?;
         self.accounts_ready().await?;
         let before = (self.calls("*").await?, usage(process)?);
         let began = Instant::now();
@@ -91,7 +91,7 @@ impl Fleet {
             keys: self.keys.len(),
             all_ready,
             converge_calls: converged.0 - before.0,
-            converge_cpu: converged.1.cpu - before.1.cpu,
+            converge_cpu: converged.1.cpu.saturating_sub(before.1.cpu),
             quiet_kms_calls: quiet.kms,
             quiet_iam_calls: quiet.iam,
             quiet_cpu: quiet.cpu,
@@ -111,10 +111,6 @@ impl Fleet {
             .args(["--interval-override-ms", &SWEEP.as_millis().to_string()])
             .args(["--iam-reads-per-second", "5000", "--iam-writes-per-second", "5000", "--log", "warn"]);
         Operator::start_program(&binary()?, &options).await
-    }
-
-    fn process(&self, operator: &Operator) -> Result<u32> {
-        process_with(operator.address())
     }
 
     async fn create(&self) -> Result<()> {
@@ -203,7 +199,7 @@ impl Fleet {
             writes: self.writes().await? - before.2,
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a counter is a whole number")]
             status_writes: status_writes as u64,
-            cpu: (after.cpu - before.3.cpu) / SWEEPS,
+            cpu: after.cpu.saturating_sub(before.3.cpu) / SWEEPS,
         })
     }
 

@@ -25,6 +25,9 @@ pub(crate) struct Row {
     pub(crate) start: Duration,
 }
 
+/// A title, and what each run has to say to it.
+type Line<'a> = (&'a str, &'a dyn Fn(&Row) -> String);
+
 pub(crate) fn say(text: &str) {
     eprintln!("[bench] {text}");
 }
@@ -37,12 +40,12 @@ pub(crate) fn failed(error: &anyhow::Error) {
 pub(crate) fn print(rows: &[Row], binary: u64) {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY);
-    let mut header = vec!["".to_owned()];
+    let mut header = vec![String::new()];
     header.extend(rows.iter().map(|row| format!("{} objects, {} keys", row.objects, row.keys)));
     table.set_header(header);
     let mib = |kib: u64| format!("{:.0} MiB", kib as f64 / 1024.0);
     let per_object = |count: f64, row: &Row| format!("{count:.0} ({:.2} each)", count / row.objects as f64);
-    let lines: [(&str, &dyn Fn(&Row) -> String); 10] = [
+    let lines: [Line<'_>; 10] = [
         ("all Ready after", &|row| format!("{:.1} s", row.all_ready.as_secs_f64())),
         ("AWS calls to converge", &|row| per_object(row.converge_calls as f64, row)),
         ("CPU to converge", &|row| format!("{:.1} s", row.converge_cpu.as_secs_f64())),
