@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use set::Set;
+use set::{Set, sid};
 use sharedkey_e2e::{has_sid, statement};
 use sharedkey_harness::aws::Identity;
 use show::{act, note, say};
@@ -55,7 +55,7 @@ async fn share(set: &Set) -> Result<()> {
     act("kubectl apply -f examples/sharedkey.yaml");
     show::manifest(&set.manifest);
     set.kubectl(&["apply", "-f", &set.manifest_path()])?;
-    set.wait("condition=Ready").await?;
+    set.wait("condition=Ready")?;
     set.kubectl(&["get", "sharedkeys", "-o", "wide"])?;
     show::status(&set.object().await?);
     for who in [&set.role, &set.user] {
@@ -72,7 +72,7 @@ async fn partner_deletes_the_policy(set: &Set) -> Result<()> {
     set.wait_observing().await?;
     set.delete_role_policy().await?;
     say("the partner's administrator has called iam:DeleteRolePolicy");
-    set.wait("condition=InSync=false").await?;
+    set.wait("condition=InSync=false")?;
     set.kubectl(&["get", "sharedkeys"])?;
     show::status(&set.object().await?);
     set.cannot(&set.role).await?;
@@ -91,10 +91,10 @@ async fn owner_edits_the_statement(set: &Set) -> Result<()> {
     set.patch(&json!({"mode": "Observe"}))?;
     set.wait_observing().await?;
     let mut policy = set.key_policy().await?;
-    statement(&mut policy, &set.sid())["Action"] = json!(["kms:Encrypt", "kms:DescribeKey"]);
+    statement(&mut policy, &sid())["Action"] = json!(["kms:Encrypt", "kms:DescribeKey"]);
     set.owner.put_key_policy(&set.key, &policy).await?;
     say("somebody has called kms:PutKeyPolicy and taken kms:Decrypt and others out of our statement");
-    set.wait("condition=InSync=false").await?;
+    set.wait("condition=InSync=false")?;
     set.kubectl(&["get", "sharedkeys"])?;
     show::status(&set.object().await?);
     ensure!(!set.can_decrypt(&set.role).await?, "the role can still decrypt");
@@ -115,7 +115,7 @@ async fn take_back(set: &Set) -> Result<()> {
         set.cannot(who).await?;
     }
     let policy = set.key_policy().await?;
-    ensure!(!has_sid(&policy, &set.sid()), "our statement is still there");
+    ensure!(!has_sid(&policy, &sid()), "our statement is still there");
     ensure!(sharedkey_e2e::foreign(&policy) == set.foreign, "a statement of others has changed");
     Ok(())
 }

@@ -24,7 +24,7 @@ const NAMESPACE: &str = "payments";
 const OWNER_ID: &str = "demo";
 /// The id of the key in the example, which KMS gives another one.
 const EXAMPLE_KEY: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 /// How often the demo's operator looks, in milliseconds; by default it is the object's interval, 10 minutes.
 const SWEEP_MS: &str = "1000";
 
@@ -114,10 +114,6 @@ impl Set {
         self.manifest_path.display().to_string()
     }
 
-    pub(crate) fn sid(&self) -> String {
-        own_sid(OWNER_ID, NAMESPACE, OBJECT, "partner")
-    }
-
     fn keys(&self) -> Api<SharedKey> {
         Api::namespaced(self.client.clone(), NAMESPACE)
     }
@@ -139,7 +135,7 @@ impl Set {
     }
 
     /// `kubectl wait`, as a user would.
-    pub(crate) async fn wait(&self, condition: &str) -> Result<()> {
+    pub(crate) fn wait(&self, condition: &str) -> Result<()> {
         self.kubectl(&["wait", &format!("sharedkey/{OBJECT}"), &format!("--for={condition}"), "--timeout=60s"])
     }
 
@@ -210,6 +206,11 @@ impl Set {
         ));
         show::say(&format!("aws kms get-key-policy --key-id {} --output text", self.key.id));
     }
+}
+
+/// The Sid of our statement.
+pub(crate) fn sid() -> String {
+    own_sid(OWNER_ID, NAMESPACE, OBJECT, "partner")
 }
 
 async fn start_operator(world: &World) -> Result<Operator> {

@@ -39,7 +39,9 @@ pub(crate) fn manifest(text: &str) {
 pub(crate) fn document(title: &str, document: &Value) {
     println!("\n    {title}:");
     let statements = document["Statement"].as_array().map(Vec::as_slice).unwrap_or_default();
-    statements.iter().for_each(|statement| say(&format!("  {statement}")));
+    for statement in statements {
+        say(&format!("  {statement}"));
+    }
 }
 
 /// What status says, in the words that it says it.
