@@ -248,6 +248,11 @@ impl DesiredConsumer {
 }
 
 impl Desired {
+    /// Whether a consumer of the spec names the principal.
+    pub fn asks_for(&self, principal: &EntityArn) -> bool {
+        self.consumers.iter().any(|consumer| consumer.principals.contains(principal))
+    }
+
     /// Every principal that is read: those of all consumers whose account can be reached.
     pub fn readable_principals(&self) -> impl Iterator<Item = (&Account, &EntityArn)> {
         self.consumers

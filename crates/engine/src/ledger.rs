@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sharedkey_policy::{AccountId, EntityArn, KeyArn, PolicyArn};
+use sharedkey_policy::{AccountId, AliasArn, EntityArn, KeyArn, Partition, PolicyArn};
 
 use crate::names::ObjectName;
 
@@ -26,9 +26,16 @@ pub struct Record {
     /// may write status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeyArn>,
+    /// The alias that meant it. An object that was deleted and created again may name another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<AliasArn>,
     /// What was written, in no particular order; one entry per resource.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Target>,
+    /// Unique ids of principals that the spec names and that no statement of ours names any more: its consumer was renamed, or lost
+    /// them to another. Whoever is created under such an ARN is still somebody else (D§1.4).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub principals: BTreeMap<EntityArn, String>,
 }
 
 /// One thing of ours in AWS.
@@ -101,6 +108,15 @@ impl Resource {
         matches!(self, Self::Statement { sid: known, .. } if known == sid)
     }
 
+    /// The partition in which the resource lives.
+    pub fn partition(&self) -> Partition {
+        match self {
+            Self::Statement { key, .. } => key.partition(),
+            Self::InlinePolicy { entity, .. } => entity.partition(),
+            Self::ManagedPolicy { policy } | Self::Attachment { policy, .. } => policy.partition(),
+        }
+    }
+
     /// The account in which the resource lives.
     pub fn account(&self) -> Option<AccountId> {
         match self {
@@ -133,6 +149,17 @@ impl Record {
         self.get(resource).filter(|target| target.state == State::Applied)
     }
 
+    /// The key that an alias meant when it was first resolved for this object. A record that does not know the alias is older than
+    /// that field, and the key is immutable.
+    pub fn pinned(&self, alias: &AliasArn) -> Option<&KeyArn> {
+        self.key.as_ref().filter(|_| self.alias.as_ref().is_none_or(|known| known == alias))
+    }
+
+    /// Binds the object to what an alias means.
+    pub fn pin(&mut self, alias: AliasArn, key: KeyArn) {
+        (self.alias, self.key) = (Some(alias), Some(key));
+    }
+
     /// Records a target before its write. One that is already applied keeps its state and fingerprint until the new write is
     /// confirmed, so that a crash in between still tells drift from our own work.
     pub fn intend(&mut self, target: Target) {
@@ -145,6 +172,7 @@ impl Record {
 
     /// Records that AWS confirmed a write. How often it was undone before stays known.
     pub fn confirm(&mut self, target: Target) {
+        self.principals.retain(|principal, _| !target.principals.contains_key(principal));
         let target = Target { state: State::Applied, ..target };
         match self.targets.iter_mut().find(|known| known.resource == target.resource) {
             None => self.targets.push(target),
@@ -168,27 +196,37 @@ impl Record {
         undone.iter().filter(|then| now - **then < within).count() >= CONTENDED_TIMES
     }
 
-    /// Forgets a resource that is gone.
+    /// Forgets a resource that is gone. Whom it trusted stays known for as long as the spec names them.
     pub fn forget(&mut self, resource: &Resource) {
-        self.targets.retain(|target| &target.resource != resource);
+        let gone: Vec<Target> = self.targets.extract_if(.., |target| &target.resource == resource).collect();
+        for (principal, id) in gone.into_iter().flat_map(|target| target.principals) {
+            if self.unique_id(&principal).is_none() {
+                self.principals.insert(principal, id);
+            }
+        }
     }
 
-    /// Forgets the ids of principals that are not kept, by consumer and principal.
-    pub fn keep_principals(&mut self, kept: impl Fn(&str, &EntityArn) -> bool) {
-        for Target { consumer, principals, .. } in &mut self.targets {
-            principals.retain(|principal, _| kept(consumer, principal));
+    /// Forgets the ids of principals that are not kept.
+    pub fn keep_principals(&mut self, kept: impl Fn(&EntityArn) -> bool) {
+        self.principals.retain(|principal, _| kept(principal));
+        for target in &mut self.targets {
+            target.principals.retain(|principal, _| kept(principal));
         }
     }
 
     /// Unique ids and the principals that they stood for when one of our statements last named them.
     pub fn unique_ids(&self) -> BTreeMap<String, String> {
-        let known = self.targets.iter().flat_map(|target| &target.principals);
-        known.map(|(principal, id)| (id.clone(), principal.to_string())).collect()
+        self.trusted().map(|(principal, id)| (id.clone(), principal.to_string())).collect()
     }
 
     /// The unique id that stood behind a principal when one of our statements last named it.
     pub fn unique_id(&self, principal: &EntityArn) -> Option<&str> {
-        self.targets.iter().find_map(|target| target.principals.get(principal)).map(String::as_str)
+        self.trusted().find(|(known, _)| *known == principal).map(|(_, id)| id.as_str())
+    }
+
+    /// Everybody whom our statements trust or trusted, with the id at that time. A statement that stands knows better.
+    fn trusted(&self) -> impl Iterator<Item = (&EntityArn, &String)> {
+        self.targets.iter().flat_map(|target| &target.principals).chain(&self.principals)
     }
 }
 

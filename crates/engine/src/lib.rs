@@ -15,6 +15,7 @@ pub mod observed;
 pub mod plan;
 pub mod problem;
 pub mod resolve;
+pub mod revoke;
 pub mod summarise;
 pub mod verdict;
 pub mod write;

@@ -12,7 +12,7 @@ use crate::{
     ledger::{Record, Resource, State, Target},
     names::OwnerId,
     observed::{ManagedPolicy, Observed},
-    write,
+    revoke, write,
 };
 
 /// What to do, in order.
@@ -184,9 +184,10 @@ pub fn plan(desired: &Desired, observed: &Observed, record: &Record, comparison:
     if !blockers.is_empty() {
         return Plan { steps: planner.revocations(planner.removals()), blockers, adopts: planner.adopts() };
     }
-    let mut steps = planner.key_step(edit);
+    let mut steps = planner.other_keys();
+    steps.extend(planner.key_step(edit));
     steps.extend(planner.delegations());
-    steps.extend(planner.iam_revocations());
+    steps.extend(revoke::policies(comparison.leftovers.iter(), record));
     Plan { steps, blockers, adopts: planner.adopts() }
 }
 
@@ -221,6 +222,7 @@ impl Planner<'_> {
     fn removals(&self) -> Edit {
         let wanted = |sid: &str| self.comparison.statements.iter().any(|wanted| wanted.resource.is_statement(sid));
         let leftovers = self.comparison.leftovers.iter().map(|target| &target.resource);
+        let leftovers = leftovers.filter(|resource| self.is_in_key_policy(resource));
         let ours = self.open().filter(|finding| finding.cause != Cause::Conflict);
         let resources = leftovers.chain(ours.filter_map(|finding| finding.resource.as_ref()));
         let sids = resources.filter_map(|resource| match resource {
@@ -228,6 +230,20 @@ impl Planner<'_> {
             _ => None,
         });
         Edit { put: Vec::new(), remove: sids.collect() }
+    }
+
+    /// Whether it stands in the policy of the object's key.
+    fn is_in_key_policy(&self, resource: &Resource) -> bool {
+        matches!(resource, Resource::Statement { key, .. } if Some(key) == self.comparison.key.as_ref())
+    }
+
+    /// Statements that were written for an object of the same name, in the policies of other keys.
+    fn other_keys(&self) -> Vec<Step> {
+        if self.comparison.key.is_none() {
+            return Vec::new();
+        }
+        let elsewhere = self.comparison.leftovers.iter().filter(|target| !self.is_in_key_policy(&target.resource));
+        revoke::key_policies(elsewhere, self.desired.names.owner(), self.desired.prune_foreign_orphans)
     }
 
     /// Writes that somebody undoes each time. Fighting on would only keep both sides busy, and the key policy changing.
@@ -276,7 +292,8 @@ impl Planner<'_> {
             .collect();
         // Whom a statement trusted that has nobody to name stays known (D§1.4).
         let leftovers = self.comparison.leftovers.iter().map(|target| target.resource.clone());
-        let forgets = leftovers.filter(|resource| edit.remove.iter().any(|sid| resource.is_statement(sid.as_str())));
+        let removed = |resource: &Resource| edit.remove.iter().any(|sid| resource.is_statement(sid.as_str()));
+        let forgets = leftovers.filter(|resource| self.is_in_key_policy(resource) && removed(resource));
         vec![Step {
             account: self.desired.key.account.clone(),
             records,
@@ -434,41 +451,12 @@ impl Planner<'_> {
 
     fn revocations(&self, edit: Edit) -> Vec<Step> {
         let refused = self.refusal(&edit).is_some();
-        let mut steps = if refused { Vec::new() } else { self.key_step(edit) };
-        steps.extend(self.iam_revocations());
+        let mut steps = self.other_keys();
+        if !refused {
+            steps.extend(self.key_step(edit));
+        }
+        steps.extend(revoke::policies(self.comparison.leftovers.iter(), self.record));
         steps
-    }
-
-    /// Attachments go before the policies that they attach.
-    fn iam_revocations(&self) -> Vec<Step> {
-        let mut steps: Vec<Step> =
-            self.comparison.leftovers.iter().filter_map(|target| self.iam_revocation(target)).collect();
-        steps.sort_by_key(|step| matches!(step.action, Action::DeleteManagedPolicy { .. }));
-        steps
-    }
-
-    fn iam_revocation(&self, target: &Target) -> Option<Step> {
-        let mut forgets = vec![target.resource.clone()];
-        let action = match &target.resource {
-            Resource::Statement { .. } => return None,
-            Resource::InlinePolicy { entity, name } => {
-                Action::DeleteInlinePolicy { entity: entity.clone(), name: name.clone() }
-            }
-            Resource::Attachment { policy, entity } => {
-                Action::DetachPolicy { policy: policy.clone(), entity: entity.clone() }
-            }
-            Resource::ManagedPolicy { policy } => {
-                let attached = self.record.targets.iter().map(|known| &known.resource);
-                forgets.extend(
-                    attached
-                        .filter(|known| matches!(known, Resource::Attachment { policy: of, .. } if of == policy))
-                        .cloned(),
-                );
-                Action::DeleteManagedPolicy { policy: policy.clone() }
-            }
-        };
-        let account = Account { name: target.account_ref.clone(), id: target.resource.account()? };
-        Some(Step { account, action, records: Vec::new(), forgets })
     }
 }
 

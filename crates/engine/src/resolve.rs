@@ -12,7 +12,7 @@ use crate::{
     accounts::{Accounts, Namespace, Wanted, account_id, allows, opens, partition},
     desired::{Account, Conditions, Delegation, Desired, DesiredConsumer, DesiredKey, KeySource, Trust},
     ledger::Record,
-    names::{Names, ObjectName, OwnerId},
+    names::{Names, ObjectName, OwnerId, Part},
     verdict::expanded,
 };
 
@@ -61,11 +61,13 @@ pub fn resolve(input: &Input<'_>) -> Result<Desired, Refusal> {
         let field = format!("consumers[{index}] ({})", consumer.name);
         consumers.push(resolver.consumer(&field, consumer, &key)?);
     }
+    let names = Names::new(input.owner_id.clone(), input.object.clone());
+    distinct(&names, &consumers)?;
     let used = consumers.iter().filter_map(|consumer| consumer.reach.as_ref()).chain([&key.account]);
     let capped =
         used.map(|account| input.accounts.mode(key.partition(), &account.id)).any(|mode| mode == Mode::Observe);
     Ok(Desired {
-        names: Names::new(input.owner_id.clone(), input.object.clone()),
+        names,
         mode: if capped { Mode::Observe } else { input.spec.mode },
         deletion_policy: input.spec.deletion_policy,
         take_over: input.annotations.get(api::TAKE_OVER).is_some_and(|value| value == "true"),
@@ -74,40 +76,6 @@ pub fn resolve(input: &Input<'_>) -> Result<Desired, Refusal> {
         quotas: BTreeMap::new(),
         key,
         consumers,
-    })
-}
-
-/// What an object that is being deleted still needs: the way to its key. Allow rules do not matter any more, since nothing is
-/// given and what is removed is known from the ledger.
-pub fn resolve_deletion(input: &Input<'_>) -> Option<Desired> {
-    let spec = input.accounts.0.get(&input.spec.account_ref.name)?;
-    let region: Region = input.spec.region.parse().ok()?;
-    let account = Account { name: input.spec.account_ref.name.clone(), id: account_id(spec)? };
-    let pinned = input.record.key.clone();
-    let source = match (&input.spec.key, pinned) {
-        (_, Some(key)) => KeySource::Key(key),
-        (api::KeySource { id: Some(id), .. }, None) => {
-            KeySource::Key(KeyArn::new(region.clone(), account.id.clone(), id).ok()?)
-        }
-        (api::KeySource { arn: Some(arn), .. }, None) => KeySource::Key(arn.parse().ok()?),
-        (api::KeySource { alias, .. }, None) => {
-            let alias: AliasName = alias.as_ref()?.parse().ok()?;
-            KeySource::Alias { alias: AliasArn::new(region.clone(), account.id.clone(), alias), pinned: None }
-        }
-    };
-    let used = input.record.targets.iter().filter_map(|target| input.accounts.0.get(&target.account_ref)).chain([spec]);
-    let modes = used.filter_map(|spec| Some(input.accounts.mode(partition(spec)?, &account_id(spec)?)));
-    let capped = modes.into_iter().any(|mode| mode == Mode::Observe);
-    Some(Desired {
-        names: Names::new(input.owner_id.clone(), input.object.clone()),
-        mode: if capped { Mode::Observe } else { input.spec.mode },
-        deletion_policy: input.spec.deletion_policy,
-        take_over: false,
-        heal_recreated: false,
-        prune_foreign_orphans: input.spec.prune_foreign_orphans,
-        quotas: BTreeMap::new(),
-        key: DesiredKey { account, region, source },
-        consumers: Vec::new(),
     })
 }
 
@@ -162,8 +130,9 @@ impl<'a> Resolver<'a> {
             },
             api::KeySource { alias, .. } => {
                 let alias: AliasName = parse("key.alias", alias.as_deref().unwrap_or_default())?;
-                let pinned = self.input.record.key.clone();
-                KeySource::Alias { alias: AliasArn::new(region.clone(), owner.id.clone(), alias), pinned }
+                let alias = AliasArn::new(region.clone(), owner.id.clone(), alias);
+                let pinned = self.input.record.pinned(&alias).cloned();
+                KeySource::Alias { alias, pinned }
             }
         };
         let asked = match &source {
@@ -353,6 +322,25 @@ fn principals(
         }
     }
     Ok(principals)
+}
+
+/// Names that are too long are cut and end in a digest, and a consumer can be named like another one after that.
+fn distinct(names: &Names, consumers: &[DesiredConsumer]) -> Result<(), Refusal> {
+    let mut known: BTreeMap<String, &str> = BTreeMap::new();
+    for (index, DesiredConsumer { name, .. }) in consumers.iter().enumerate() {
+        let sids = Part::ALL.map(|part| names.sid(name, part).to_string());
+        for taken in sids.into_iter().chain([names.policy_name(name)]) {
+            if let Some(other) = known.insert(taken, name).filter(|other| other != name) {
+                return refuse(
+                    Reason::InvalidSpec,
+                    format!(
+                        "consumers[{index}] ({name}): its name in AWS is that of consumer {other:?}; choose another name"
+                    ),
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Nobody but AWS can write policies on these roles (D§4.4).

@@ -153,7 +153,7 @@ mod tests {
     use sharedkey_api::DriftKind as K;
 
     use super::*;
-    use crate::compare::testing::{ANNA, APP, APP_ID, SID, World, arn, kinds, page, refused};
+    use crate::compare::testing::{ANNA, APP, APP_ID, SID, World, account, arn, consumer, kinds, page, refused};
 
     const NEW_ID: &str = "AROAAPP0000000000002";
     const BOB: &str = "arn:aws:iam::444455556666:role/Bob";
@@ -246,6 +246,60 @@ mod tests {
         world.settle();
         assert_eq!(named(&world), [APP, ANNA]);
         assert_eq!(world.compare().findings, []);
+    }
+
+    /// Whom the key policy names in statements of the object, whatever its consumers are called.
+    fn named_by_anybody(world: &World) -> Vec<String> {
+        let ours = world.observed.document().unwrap().statements().iter();
+        let ours = ours.filter(|statement| statement.sid().is_some_and(|sid| sid.starts_with("SharedKey/")));
+        let named = ours.flat_map(|statement| statement.aws_principals().map(str::to_owned));
+        named.filter(|name| !is_unique_id(name)).collect()
+    }
+
+    #[test]
+    fn who_was_recreated_stays_left_out_when_its_consumer_is_renamed() {
+        for principals in [vec![arn(APP), arn(ANNA)], vec![arn(APP)]] {
+            let mut world = World::shared();
+            world.partner().principals.clone_from(&principals);
+            world.settle();
+            world.recreate(APP, NEW_ID);
+            world.partner().name = "friend".into();
+            world.settle();
+            assert_eq!(named_by_anybody(&world).contains(&ANNA.to_owned()), principals.len() == 2);
+            assert!(!named_by_anybody(&world).contains(&APP.to_owned()));
+            let left_out = BTreeMap::from([(arn(APP), APP_ID.to_owned())]);
+            assert_eq!(world.compare().left_out, left_out);
+            // A crash between the write and the next look changes nothing, nor does a second name.
+            world.partner().name = "ally".into();
+            world.settle();
+            assert_eq!(world.compare().left_out, left_out);
+            assert_eq!(world.settle().steps.len(), 0);
+        }
+    }
+
+    #[test]
+    fn who_was_recreated_stays_left_out_when_another_consumer_names_it() {
+        let mut world = World::shared();
+        world.desired.consumers.push(consumer("second", &account("partner", "444455556666"), &[APP]));
+        world.partner().principals.remove(0);
+        world.recreate(APP, NEW_ID);
+        world.settle();
+        assert_eq!(named_by_anybody(&world), [ANNA]);
+        assert_eq!(world.settle().steps.len(), 0);
+        assert_eq!(world.compare().left_out, BTreeMap::from([(arn(APP), APP_ID.to_owned())]));
+    }
+
+    #[test]
+    fn who_was_recreated_stays_left_out_when_something_blocks_the_new_name() {
+        let mut world = World::shared();
+        world.recreate(APP, NEW_ID);
+        world.partner().name = "friend".into();
+        world.metadata().state = "Disabled".into();
+        world.settle();
+        assert_eq!(named_by_anybody(&world), Vec::<String>::new());
+        world.metadata().state = "Enabled".into();
+        world.settle();
+        assert_eq!(named_by_anybody(&world), [ANNA]);
     }
 
     #[test]

@@ -304,10 +304,7 @@ impl World {
 
     /// Forgets principals that the spec no longer names, as the shell does between comparing and planning.
     pub(crate) fn forget_who_left(&mut self) {
-        let consumers = &self.desired.consumers;
-        self.record.keep_principals(|consumer, principal| {
-            consumers.iter().any(|known| known.name == consumer && known.principals.contains(principal))
-        });
+        self.record.keep_principals(|principal| self.desired.asks_for(principal));
     }
 
     /// One whole reconcile; its status is the next one's previous.

@@ -512,26 +512,33 @@ fn taking_over_is_asked_for_by_an_annotation() {
 }
 
 #[test]
-fn a_deletion_needs_the_way_to_the_key_and_no_allow_rule() {
-    let deleted = |changes: Changes<'_>| input(&with(changes), resolve_deletion);
-    let closed = [("/accounts/owner/allow", json!([])), ("/accounts/partner", Value::Null)];
-    let desired = deleted(&closed).unwrap();
-    assert_eq!((desired.key.source, desired.consumers.len()), (KeySource::Key(KEY.parse().unwrap()), 0));
-    assert!(deleted(&[("/accounts/owner", Value::Null)]).is_none());
-    let by_alias = ("/spec/key", json!({"alias": "alias/orders/a"}));
-    let pinned = deleted(&[by_alias.clone(), ("/record/key", json!(KEY))]).unwrap();
-    assert_eq!(pinned.key.source, KeySource::Key(KEY.parse().unwrap()));
-    assert!(matches!(deleted(&[by_alias]).unwrap().key.source, KeySource::Alias { pinned: None, .. }));
+fn an_alias_is_pinned_to_what_it_meant_and_another_alias_is_not() {
+    let alias: AliasArn = "arn:aws:kms:eu-west-1:111122223333:alias/orders/a".parse().unwrap();
+    for (known, stays) in
+        [(Value::Null, true), (json!(alias), true), (json!(alias.to_string().replace("/a", "/b")), false)]
+    {
+        let mut record = json!({"key": KEY, "alias": known});
+        record.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let desired = accepted(&[("/spec/key", json!({"alias": "alias/orders/a"})), ("/record", record)]);
+        let pinned = stays.then(|| KEY.parse().unwrap());
+        assert_eq!(desired.key.source, KeySource::Alias { alias: alias.clone(), pinned }, "{known}");
+    }
 }
 
 #[test]
-fn a_deletion_is_capped_by_every_account_that_was_written_to() {
-    let target = json!({
-        "resource": {"type": "inlinePolicy", "entity": APP, "name": "sharedkey@prod@team@orders@partner"},
-        "consumer": "partner", "accountRef": "partner", "state": "Applied", "fingerprint": "f",
-    });
-    let observe = ("/accounts/partner/mode", json!("Observe"));
-    let mode = |changes: Changes<'_>| input(&with(changes), resolve_deletion).unwrap().mode;
-    assert_eq!(mode(std::slice::from_ref(&observe)), Mode::Enforce);
-    assert_eq!(mode(&[observe, ("/record/targets", json!([target]))]), Mode::Observe);
+fn a_consumer_that_is_named_as_another_one_is_cut_is_refused() {
+    let object = ObjectName { namespace: "team".into(), name: "orders".into() };
+    let names = Names::new("prod".parse().unwrap(), object);
+    // Only a long object name makes a Sid that has to be cut, and the base case has a short one.
+    let consumer = |name: &str| DesiredConsumer { name: name.into(), ..partner(&[]) };
+    let long = ObjectName { namespace: "team".into(), name: "o".repeat(80) };
+    let long = Names::new("prod".parse().unwrap(), long);
+    let cut = long.sid(&"c".repeat(63), Part::Use).to_string();
+    let same = cut.rsplit_once('/').unwrap().1;
+    assert_eq!(long.sid(same, Part::Use).to_string(), cut);
+    let consumers = [consumer(&"c".repeat(63)), consumer(same)];
+    let refusal = distinct(&long, &consumers).unwrap_err();
+    assert_eq!(refusal.reason, Reason::InvalidSpec);
+    assert!(refusal.message.contains("consumers[1]") && refusal.message.contains("choose another name"), "{refusal}");
+    assert_eq!(distinct(&names, &consumers), Ok(()));
 }
