@@ -25,8 +25,6 @@ pub enum Reason {
     Progressing,
     /// A write of the operator is not visible everywhere in AWS yet.
     Propagating,
-    /// The object is suspended: nothing is read or written.
-    Suspended,
     /// The object is being deleted, and what it shared is being removed.
     Deleting,
     /// The other account's administrators attach their half themselves.
@@ -53,16 +51,10 @@ pub enum Reason {
     KeyUnavailable,
     /// The key belongs to AWS, or is of a kind that cannot be shared in this way.
     KeyNotShareable,
-    /// The alias points to another key than the one that it meant at first.
-    AliasMoved,
 
     // Accounts.
-    /// The AwsAccount that the object names does not exist.
-    AccountNotFound,
     /// An AwsAccount that the object names is not ready.
     AccountNotReady,
-    /// An account could not be reached; what was last known stays.
-    AccountUnreachable,
     /// The identity behind the credentials belongs to another account than accountId says.
     IdentityMismatch,
     /// The credentials cannot be used: a Secret or key of it is missing, or AWS refuses them.

@@ -198,9 +198,14 @@ pub fn failure_reason(failure: &Failure) -> Reason {
     match failure.class {
         Class::Transient => Reason::AwsUnavailable,
         Class::Propagating => Reason::Propagating,
+        Class::OperatorUnauthorised if failure.code == "RegionDisabledException" => Reason::RegionDisabled,
         Class::OperatorUnauthorised => Reason::OperatorUnauthorised,
-        Class::UserActionNeeded if failure.code == "IdentityMismatch" => Reason::IdentityMismatch,
-        Class::UserActionNeeded => Reason::AwsRefused,
+        Class::UserActionNeeded => match failure.code.as_str() {
+            "IdentityMismatch" => Reason::IdentityMismatch,
+            "AccountCycle" => Reason::CredentialCycle,
+            "NoCredentials" => Reason::InvalidCredentials,
+            _ => Reason::AwsRefused,
+        },
     }
 }
 
