@@ -11,6 +11,7 @@ from .call import Call
 from .errors import AwsError
 from .httpd import ConnectionCut
 
+_READS = ("Get", "List", "Describe", "Assume")
 _ids = itertools.count(1)
 
 
@@ -22,6 +23,7 @@ class Fault:
     account: str | None = None  # the caller's; without one, that of the role asked for
     principal: str | None = None  # the caller's ARN, `*` allowed
     resource: str | None = None  # what the request names (key, role ARN, role name), `*` allowed
+    writes: bool = False  # only calls that change something
     # What happens. `hang_ms` comes first and may stand alone: the call is then answered late.
     error: str | None = None
     message: str = "injected fault"
@@ -55,6 +57,7 @@ class Fault:
             and self.account in (None, call.charged_account)
             and (self.principal is None or (caller is not None and fnmatchcase(caller.arn, self.principal)))
             and (self.resource is None or fnmatchcase(call.resource, self.resource))
+            and not (self.writes and call.operation.startswith(_READS))
         )
 
     def strike(self, released: threading.Event) -> None:

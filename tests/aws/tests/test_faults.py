@@ -1,5 +1,6 @@
 """Faults on demand, throttling, counters and the log."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -60,6 +61,17 @@ class TestFaults:
         account.kms.list_keys()
         with refused("KMSInternalException"):
             account.admin.kms.list_keys()
+
+    def test_a_fault_can_spare_reads(self, aws: Aws) -> None:
+        account = aws.account()
+        role = account.role("target").rsplit("/", 1)[-1]
+        fault(aws, account, writes=True, skip=1, error="ServiceFailure", status=500)
+        policy = {"RoleName": role, "PolicyName": "own", "PolicyDocument": json.dumps(allow("*"))}
+        account.iam.put_role_policy(**policy)
+        account.iam.get_role(RoleName=role)
+        account.iam.list_roles()
+        with refused("ServiceFailure"):
+            account.iam.delete_role_policy(RoleName=role, PolicyName="own")
 
     def test_a_removed_fault_is_gone(self, aws: Aws) -> None:
         account = aws.account()

@@ -32,6 +32,7 @@ pub struct Fault {
     hang_ms: u64,
     reset: bool,
     after_call: bool,
+    writes: bool,
     skip: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u32>,
@@ -91,6 +92,16 @@ impl Fault {
     /// Only calls about this key, role or user, as the call names it (`*` allowed).
     pub fn resource(self, resource: &str) -> Self {
         Self { resource: Some(resource.to_owned()), ..self }
+    }
+
+    /// Only calls that change something.
+    pub fn writes(self) -> Self {
+        Self { writes: true, ..self }
+    }
+
+    /// The call is cut off once it has hung: it is never performed, even where the fault is removed.
+    pub fn then_reset(self) -> Self {
+        Self { reset: true, ..self }
     }
 
     /// The call is performed first, and goes wrong then.
