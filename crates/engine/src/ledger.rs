@@ -170,14 +170,27 @@ impl Record {
         }
     }
 
-    /// Records that AWS confirmed a write. How often it was undone before stays known.
+    /// Records that AWS confirmed a write. How often it was undone before stays known, and so does whom it no longer names.
     pub fn confirm(&mut self, target: Target) {
-        self.principals.retain(|principal, _| !target.principals.contains_key(principal));
         let target = Target { state: State::Applied, ..target };
-        match self.targets.iter_mut().find(|known| known.resource == target.resource) {
-            None => self.targets.push(target),
-            Some(known) => *known = Target { undone: std::mem::take(&mut known.undone), ..target },
-        }
+        let before = match self.targets.iter_mut().find(|known| known.resource == target.resource) {
+            None => {
+                self.targets.push(target);
+                BTreeMap::new()
+            }
+            Some(known) => {
+                let undone = std::mem::take(&mut known.undone);
+                std::mem::replace(known, Target { undone, ..target }).principals
+            }
+        };
+        self.keep(before);
+    }
+
+    /// Keeps ids that no target knows.
+    fn keep(&mut self, principals: BTreeMap<EntityArn, String>) {
+        let Self { targets, principals: kept, .. } = self;
+        kept.extend(principals);
+        kept.retain(|principal, _| !targets.iter().any(|target| target.principals.contains_key(principal)));
     }
 
     /// Records that a write of ours was found undone, and is made again at `now`.
@@ -198,12 +211,8 @@ impl Record {
 
     /// Forgets a resource that is gone. Whom it trusted stays known for as long as the spec names them.
     pub fn forget(&mut self, resource: &Resource) {
-        let gone: Vec<Target> = self.targets.extract_if(.., |target| &target.resource == resource).collect();
-        for (principal, id) in gone.into_iter().flat_map(|target| target.principals) {
-            if self.unique_id(&principal).is_none() {
-                self.principals.insert(principal, id);
-            }
-        }
+        let gone = self.targets.extract_if(.., |target| &target.resource == resource).next();
+        self.keep(gone.map(|target| target.principals).unwrap_or_default());
     }
 
     /// Forgets the ids of principals that are not kept.
@@ -234,6 +243,8 @@ impl Record {
 mod tests {
     use super::*;
 
+    const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/k";
+
     fn target(fingerprint: &str) -> Target {
         Target {
             resource: Resource::InlinePolicy {
@@ -261,11 +272,30 @@ mod tests {
 
     #[test]
     fn a_record_survives_its_json() {
-        let mut record =
-            Record { key: Some("arn:aws:kms:eu-west-1:111122223333:key/k".parse().unwrap()), ..Record::default() };
+        let mut record = Record { key: Some(KEY.parse().unwrap()), ..Record::default() };
         record.confirm(target("one"));
         let json = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), record);
+    }
+
+    #[test]
+    fn whom_a_statement_trusted_stays_known_until_another_one_knows_better() {
+        let app: EntityArn = "arn:aws:iam::444455556666:role/app".parse().unwrap();
+        let trusting = |consumer: &str, id: Option<&str>| Target {
+            resource: Resource::Statement { key: KEY.parse().unwrap(), sid: consumer.into() },
+            principals: id.map(|id| (app.clone(), id.to_owned())).into_iter().collect(),
+            ..target("one")
+        };
+        let mut record = Record::default();
+        record.confirm(trusting("a", Some("AROA1")));
+        record.confirm(trusting("a", None));
+        assert_eq!(record.unique_id(&app), Some("AROA1"));
+        record.confirm(trusting("b", Some("AROA2")));
+        assert_eq!((record.unique_id(&app), record.principals.len()), (Some("AROA2"), 0));
+        record.forget(&trusting("b", None).resource);
+        assert_eq!(record.unique_id(&app), Some("AROA2"));
+        record.keep_principals(|_| false);
+        assert_eq!(record.unique_id(&app), None);
     }
 
     #[test]

@@ -88,20 +88,20 @@ async fn share(object: &SharedKey, context: &Context) -> Result<Summary, Error> 
     let record = context.ledger.get(&name).await;
     let now = now();
     let told = told(object, &now);
-    let desired = match desired(object, context, &name, &record) {
+    let mut desired = match desired(object, context, &name, &record) {
         Ok(desired) => desired,
         Err(refusal) => return Ok(summarise::refused(&told, &refusal)),
     };
     let freshness =
         if is_requested(object) { Duration::ZERO } else { SHARED_READING.min(interval(object, context) / 2) };
-    let mut run = Run { context, name, desired, record };
-    let observed = context.aws.observe(&run.desired, &run.record, freshness).await;
-    run.pin(&observed).await?;
-    let comparison = compare(&run.desired, &observed, &run.record);
-    run.tidy().await?;
-    let plan = plan(&run.desired, &observed, &run.record, &comparison, context.clock());
-    let course = run.apply(observed, comparison, plan).await?;
-    let mut summary = summarise::summarise(&told, &course.of(&run.desired));
+    let mut run = Run { context, name, record };
+    let observed = context.aws.observe(&desired, &run.record, freshness).await;
+    run.pin(&mut desired, &observed).await?;
+    let comparison = compare(&desired, &observed, &run.record);
+    run.tidy(&desired).await?;
+    let plan = plan(&desired, &observed, &run.record, &comparison, context.clock());
+    let course = run.apply(&desired, observed, comparison, plan).await?;
+    let mut summary = summarise::summarise(&told, &course.of(&desired));
     summary.notices.extend(course.notices);
     Ok(summary)
 }
@@ -155,23 +155,22 @@ fn interval(object: &SharedKey, context: &Context) -> Duration {
 pub(crate) struct Run<'a> {
     pub(crate) context: &'a Context,
     pub(crate) name: ObjectName,
-    pub(crate) desired: Desired,
     pub(crate) record: Record,
 }
 
 /// How it went, as far as the summary is concerned.
-pub(crate) struct Went {
-    pub(crate) observed: Observed,
-    pub(crate) comparison: Comparison,
-    pub(crate) plan: Plan,
-    pub(crate) failures: Vec<Failure>,
+struct Went {
+    observed: Observed,
+    comparison: Comparison,
+    plan: Plan,
+    failures: Vec<Failure>,
     /// What has to be told although the object's own status does not show it.
     notices: Vec<Notice>,
     before: Vec<sharedkey_engine::compare::Finding>,
 }
 
 impl Went {
-    pub(crate) fn of<'a>(&'a self, desired: &'a Desired) -> Course<'a> {
+    fn of<'a>(&'a self, desired: &'a Desired) -> Course<'a> {
         Course {
             desired,
             observed: &self.observed,
@@ -185,25 +184,24 @@ impl Went {
 
 impl Run<'_> {
     /// Keeps what the alias means, before anything is written under it.
-    async fn pin(&mut self, observed: &Observed) -> Result<(), Error> {
-        let KeySource::Alias { pinned: None, .. } = &self.desired.key.source else { return Ok(()) };
+    async fn pin(&mut self, desired: &mut Desired, observed: &Observed) -> Result<(), Error> {
+        let KeySource::Alias { alias, pinned } = &mut desired.key.source else { return Ok(()) };
         let Ok(Some(key)) = &observed.key.arn else { return Ok(()) };
-        self.record.key = Some(key.clone());
-        if let KeySource::Alias { pinned, .. } = &mut self.desired.key.source {
-            *pinned = Some(key.clone());
-        }
+        self.record.pin(alias.clone(), key.clone());
+        *pinned = Some(key.clone());
         Ok(self.context.ledger.save(&self.name, &self.record).await?)
     }
 
     /// Forgets principals that the spec no longer names: added again, they are trusted anew.
-    async fn tidy(&mut self) -> Result<(), Error> {
-        self.record.keep_principals(|principal| self.desired.asks_for(principal));
+    async fn tidy(&mut self, desired: &Desired) -> Result<(), Error> {
+        self.record.keep_principals(|principal| desired.asks_for(principal));
         Ok(self.context.ledger.save(&self.name, &self.record).await?)
     }
 
     /// Carries out a plan and looks at what came of it.
-    pub(crate) async fn apply(
+    async fn apply(
         &mut self,
+        desired: &Desired,
         observed: Observed,
         comparison: Comparison,
         mut plan: Plan,
@@ -223,15 +221,15 @@ impl Run<'_> {
         let mut done = Done { undone: undone(&comparison), ..Done::default() };
         self.steps(&plan.steps, &mut done).await?;
         plan.blockers.extend(done.blockers);
-        let after = self.context.aws.observe(&self.desired, &self.record, Duration::ZERO).await;
-        let compared = compare(&self.desired, &after, &self.record);
+        let after = self.context.aws.observe(desired, &self.record, Duration::ZERO).await;
+        let compared = compare(desired, &after, &self.record);
         let Done { failures, notices, .. } = done;
         Ok(Went { observed: after, comparison: compared, plan, failures, notices, before: comparison.findings })
     }
 
     /// Every target stands in the ledger before the first write, and what was confirmed stands there after the last. A step that
     /// fails ends its account's steps; when it is the key policy's, only what takes access away goes on.
-    async fn steps(&mut self, steps: &[Step], done: &mut Done) -> Result<(), Error> {
+    pub(crate) async fn steps(&mut self, steps: &[Step], done: &mut Done) -> Result<(), Error> {
         for target in steps.iter().flat_map(|step| &step.records) {
             self.record.intend(target.clone());
         }
@@ -288,11 +286,11 @@ fn undone(comparison: &Comparison) -> BTreeSet<Resource> {
 
 /// What came of the steps of a plan.
 #[derive(Default)]
-struct Done {
+pub(crate) struct Done {
     undone: BTreeSet<Resource>,
-    failures: Vec<Failure>,
-    blockers: Vec<Blocker>,
-    notices: Vec<Notice>,
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) blockers: Vec<Blocker>,
+    pub(crate) notices: Vec<Notice>,
 }
 
 impl Done {

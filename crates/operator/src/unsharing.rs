@@ -1,6 +1,6 @@
 //! Deletion of a SharedKey: what it shared is removed, or it is said what remains.
 //!
-//! Everything is removed from the ledger and from nothing that a tenant can write. The owner's half blocks the deletion until it is
+//! Everything is removed from the ledger and from nothing that a tenant can write: not even the spec is asked which key it was. The owner's half blocks the deletion until it is
 //! gone; a consumer's half that cannot be reached is waited for and then left, because without the key's half it opens nothing.
 
 use std::time::Duration;
@@ -8,19 +8,17 @@ use std::time::Duration;
 use kube::{ResourceExt as _, runtime::controller::Action};
 use sharedkey_api::{ABANDON, DeletionPolicy, Mode, SharedKey, conditions::Reason};
 use sharedkey_engine::{
-    compare::compare,
     ledger::{Record, Resource},
     names::ObjectName,
-    plan::plan,
     problem::{Class, Failure},
-    resolve::{Input, resolve_deletion},
+    revoke,
     summarise::{self, Notice},
 };
 
 use crate::{
     context::{Context, now, object_name},
     patch,
-    sharing::{Error, Run, publish, told},
+    sharing::{Done, Error, Run, publish, told},
 };
 
 /// One step towards the end of an object.
@@ -36,33 +34,18 @@ pub(crate) async fn unshare(object: &SharedKey, context: &Context) -> Result<Act
     if let Some(why) = kept(object) {
         return release(object, context, &name, Some(remains(&record, why))).await;
     }
-    let desired = resolve_deletion(&Input {
-        object: &name,
-        spec: &object.spec,
-        annotations: object.annotations(),
-        namespace_labels: &context.namespace_labels(&name.namespace),
-        accounts: &context.all_accounts(),
-        record: &record,
-        owner_id: &context.args.owner_id,
-    });
-    let Some(desired) = desired else {
-        let why = format!("AwsAccount {:?}, the way to the key, is gone", object.spec.account_ref.name);
-        return blocked(object, context, &name, &record, &why, &[]).await;
-    };
-    if desired.mode == Mode::Observe {
+    if revoke::mode(&record, &context.all_accounts()) == Mode::Observe {
         return release(object, context, &name, Some(remains(&record, "the mode is Observe"))).await;
     }
-    let mut run = Run { context, name, desired, record };
-    let observed = context.aws.observe(&run.desired, &run.record, Duration::ZERO).await;
-    let comparison = compare(&run.desired, &observed, &run.record);
-    let plan = plan(&run.desired, &observed, &run.record, &comparison, context.clock());
-    let unread = observed.key.policy.as_ref().err().cloned();
-    let refusals: Vec<String> = plan.blockers.iter().map(|blocker| blocker.message.clone()).collect();
-    let went = run.apply(observed, comparison, plan).await?;
+    let steps = revoke::unshare(&record, &context.args.owner_id, object.spec.prune_foreign_orphans);
+    let (mut run, mut done) = (Run { context, name, record }, Done::default());
+    run.steps(&steps, &mut done).await?;
+    let Done { failures, blockers, notices, .. } = done;
+    context.events.publish(object, &notices).await;
     if run.record.targets.is_empty() {
         return release(object, context, &run.name, None).await;
     }
-    let failures: Vec<Failure> = went.failures.into_iter().chain(unread).collect();
+    let refusals = blockers.into_iter().map(|blocker| blocker.message);
     let mut told: Vec<String> = failures.iter().map(ToString::to_string).chain(refusals).collect();
     // One closed account fails every step in it with the same words.
     told.dedup();
