@@ -6,8 +6,8 @@ use moka::sync::Cache;
 use sharedkey_engine::problem::{Failure, Reading};
 use tokio::{sync::Mutex, time::Instant};
 
-/// Things that nobody asked for in this time are forgotten.
-const IDLE: Duration = Duration::from_hours(1);
+/// Readings that nobody asked for in this time are forgotten. Objects share a reading for seconds; what is older only takes memory.
+const IDLE: Duration = Duration::from_mins(1);
 
 /// Readings by key.
 ///
@@ -67,13 +67,14 @@ where
         }
     }
 
-    /// Forgets readings. One that is under way goes to those who wait for it already, and to nobody else.
-    pub(crate) fn forget(&self, which: impl Fn(&K) -> bool) {
-        for (key, _) in &self.slots {
-            if which(&key) {
-                self.slots.invalidate(&*key);
-            }
-        }
+    /// Forgets a reading. One that is under way goes to those who wait for it already, and to nobody else.
+    pub(crate) fn forget(&self, key: &K) {
+        self.slots.invalidate(key);
+    }
+
+    /// Forgets all readings in the same way.
+    pub(crate) fn forget_all(&self) {
+        self.slots.invalidate_all();
     }
 
     fn slot(&self, key: &K) -> Arc<Mutex<Slot<V>>> {
@@ -156,7 +157,7 @@ mod tests {
         let source = Source::new(false);
         source.get("key", MINUTE).await.unwrap();
         source.get("other", MINUTE).await.unwrap();
-        source.fresh.forget(|key| *key == "key");
+        source.fresh.forget(&"key");
         assert_eq!(source.get("other", MINUTE).await, Ok(2));
         assert_eq!(source.get("key", MINUTE).await, Ok(3));
     }

@@ -8,7 +8,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use sharedkey_policy::{EntityArn, KeyArn, PolicyArn};
+use sharedkey_policy::{AccountId, EntityArn, KeyArn, PolicyArn};
 use tokio::time::Instant;
 
 /// How long a reading may lag behind a write that AWS confirmed, unless set otherwise (design §8).
@@ -28,6 +28,17 @@ pub(crate) enum Subject {
     Inline(EntityArn, String),
     Managed(PolicyArn),
     Attachment(EntityArn, PolicyArn),
+}
+
+impl Subject {
+    /// The account in which it is; AWS' own managed policies are in none.
+    pub(crate) fn account(&self) -> Option<&AccountId> {
+        match self {
+            Self::KeyPolicy(key) => Some(key.account()),
+            Self::Inline(entity, _) | Self::Attachment(entity, _) => Some(entity.account()),
+            Self::Managed(policy) => policy.account(),
+        }
+    }
 }
 
 /// The fingerprint of a document, or none for what is not there.

@@ -10,6 +10,8 @@ use sharedkey_engine::{
     problem::{Class, Failure, Reading},
 };
 
+use sharedkey_policy::AccountId;
+
 use crate::{access::Access, reach::Reach, session::Session, shared::Shared};
 
 /// All accounts that can be reached.
@@ -69,6 +71,13 @@ impl Registry {
                 "the AwsAccount names another account by now".into(),
             ))
         }
+    }
+
+    /// The names under which an account is known.
+    pub(crate) fn names_of(&self, account: &AccountId) -> Vec<String> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        let of_account = entries.iter().filter(|(_, entry)| entry.access.account_id == *account);
+        of_account.map(|(name, _)| name.clone()).collect()
     }
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<String, Entry>> {

@@ -122,7 +122,8 @@ impl Aws {
             Err(failure) if failure.class == Class::Transient => Certainty::Unknown,
             Err(_) => return,
         };
-        self.caches.forget(&subject);
+        let names = subject.account().map(|account| self.registry.names_of(account)).unwrap_or_default();
+        self.caches.forget(&subject, &names);
         self.recent().note(subject, replaced, written, certainty, Instant::now());
     }
 }

@@ -72,18 +72,22 @@ impl Caches {
         }
     }
 
-    /// Forgets what was read of something that we have written.
-    pub(crate) fn forget(&self, subject: &Subject) {
-        match subject {
-            Subject::KeyPolicy(key) => self.policies.forget(|(_, of)| of == key),
-            Subject::Inline(entity, _) | Subject::Attachment(entity, _) => self.entities.forget(|(_, of)| of == entity),
-            Subject::Managed(policy) => self.managed.forget(|(_, of)| of == policy),
+    /// Forgets what was read of something that we have written, through any `AwsAccount` of its account.
+    pub(crate) fn forget(&self, subject: &Subject, names: &[String]) {
+        for name in names {
+            match subject {
+                Subject::KeyPolicy(key) => self.policies.forget(&(name.clone(), key.clone())),
+                Subject::Inline(entity, _) | Subject::Attachment(entity, _) => {
+                    self.entities.forget(&(name.clone(), entity.clone()));
+                }
+                Subject::Managed(policy) => self.managed.forget(&(name.clone(), policy.clone())),
+            }
         }
     }
 
     /// Forgets what was read of every role and user: a policy was detached from all of them.
     pub(crate) fn forget_entities(&self) {
-        self.entities.forget(|_| true);
+        self.entities.forget_all();
     }
 }
 
