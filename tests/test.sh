@@ -11,6 +11,7 @@ step "strict AWS" quietly tests/aws/install.sh
 lint_steps
 # All targets in one build, so that the operator's program is there when tests start it, with the same features.
 step "Rust: build" cargo build --workspace --all-targets --locked
-step "Rust: tests, end-to-end tests included" cargo test --workspace --locked
+# End-to-end stories wait for sweeps more than they compute.
+step "Rust: tests, end-to-end tests included" env RUST_TEST_THREADS=6 cargo test --workspace --locked
 step "Python: tests of the strict AWS" tests/aws/test.sh
 run_steps
