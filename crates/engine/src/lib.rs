@@ -17,5 +17,6 @@ pub mod problem;
 pub mod resolve;
 pub mod revoke;
 pub mod summarise;
+mod text;
 pub mod verdict;
 pub mod write;

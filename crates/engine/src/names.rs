@@ -139,6 +139,18 @@ impl Names {
         shorten(sid, MAX_SID).parse().expect("a Kubernetes name is a legal Sid")
     }
 
+    /// Whether a Sid is one of this object's, for whichever consumer. A Sid of ours that had to be shortened may not show it.
+    pub fn own_sid(&self, sid: &str) -> bool {
+        let ObjectName { namespace, name } = &self.object;
+        sid.starts_with(&format!("SharedKey/{}/{namespace}/{name}/", self.owner))
+    }
+
+    /// Whether the name of a policy in IAM is one of this object's, in the same way.
+    pub fn own_policy(&self, policy: &str) -> bool {
+        let ObjectName { namespace, name } = &self.object;
+        policy.starts_with(&format!("sharedkey@{}@{namespace}@{name}@", self.owner))
+    }
+
     /// The name of a consumer's policy in IAM. Kubernetes names are lower case, so IAM's case-insensitive uniqueness (D§4.3)
     /// cannot make two of them one.
     pub fn policy_name(&self, consumer: &str) -> String {
@@ -210,6 +222,23 @@ mod tests {
         assert!(owner.wrote("SharedKey/prod/team/orders/partner"));
         assert!(!owner.wrote("SharedKey/prod-eu/team/orders/partner"));
         assert!(!owner.wrote("Allow use of the key"));
+    }
+
+    #[test]
+    fn an_object_knows_its_own_names_from_those_of_its_neighbours() {
+        let orders = names("team", "orders");
+        for (of, own) in [
+            (names("team", "orders"), true),
+            (names("team", "orders-eu"), false),
+            (names("team-b", "orders"), false),
+            (names("team", "order"), false),
+            (Names::new("prod".parse().unwrap(), orders.object.clone()), false),
+        ] {
+            for part in Part::ALL {
+                assert_eq!(orders.own_sid(of.sid("partner", part).as_str()), own, "{of:?}");
+            }
+            assert_eq!(orders.own_policy(&of.policy_name("partner")), own, "{of:?}");
+        }
     }
 
     #[test]

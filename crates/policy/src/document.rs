@@ -115,7 +115,7 @@ impl PolicyDocument {
     }
 
     /// The statements with the names that messages use for them.
-    pub(crate) fn named(&self) -> impl Iterator<Item = (StatementName, &Statement)> {
+    pub fn named(&self) -> impl Iterator<Item = (StatementName, &Statement)> {
         self.statements.iter().enumerate().map(|(index, statement)| (StatementName::of(index, statement), statement))
     }
 }

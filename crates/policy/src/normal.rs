@@ -40,6 +40,14 @@ pub struct NormalStatement {
     pub(crate) unknown: BTreeMap<String, String>,
 }
 
+impl NormalStatement {
+    /// What the statement says, whatever it is called.
+    #[must_use]
+    pub fn without_sid(self) -> Self {
+        Self { sid: None, ..self }
+    }
+}
+
 /// An element or its negation, as a set.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NormalSet<T> {

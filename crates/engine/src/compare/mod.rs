@@ -5,10 +5,12 @@
 
 mod access;
 mod delegation;
+mod duplicate;
 mod key;
 mod managed;
 mod principal;
 mod statement;
+mod stray;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -119,6 +121,7 @@ pub(crate) struct Case<'a> {
     pub record: &'a Record,
     pub key: Option<&'a KeyArn>,
     pub statements: &'a [WantedStatement],
+    pub asked: &'a BTreeSet<Resource>,
     pub left_out: &'a BTreeMap<EntityArn, String>,
     pub healing: &'a BTreeMap<EntityArn, String>,
     pub context: &'a NormalContext,
@@ -157,7 +160,7 @@ impl<'a> Case<'a> {
 type Check = fn(&Case<'_>) -> Vec<Finding>;
 
 /// Every check, in the order in which status lists what they find.
-const CHECKS: [Check; 14] = [
+const CHECKS: [Check; 17] = [
     key::missing,
     key::state,
     key::alias,
@@ -165,12 +168,15 @@ const CHECKS: [Check; 14] = [
     statement::missing,
     statement::changed,
     statement::emptied,
-    statement::duplicated,
+    duplicate::same_sid,
+    duplicate::copied,
+    stray::statements,
     principal::recreated,
     principal::orphaned,
     delegation::entity_missing,
     delegation::inline,
     managed::managed,
+    stray::policies,
     access::blocked,
 ];
 
@@ -180,6 +186,7 @@ pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Compa
     let principal::Strangers { left_out, healing } = principal::strangers(desired, observed, record);
     let context = NormalContext { partition: desired.key.partition(), unique_ids: observed.unique_ids() };
     let statements = key.map(|key| wanted(desired, key, &left_out)).unwrap_or_default();
+    let asked = asked(desired, key);
     let verdicts = verdict::verdicts(desired, observed, key);
     let case = Case {
         desired,
@@ -187,6 +194,7 @@ pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Compa
         record,
         key,
         statements: &statements,
+        asked: &asked,
         left_out: &left_out,
         healing: &healing,
         context: &context,
@@ -194,7 +202,8 @@ pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Compa
     };
     let findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&case)).collect();
     let blockers = blockers(&case, &findings);
-    let leftovers = leftovers(desired, key, record);
+    let mut leftovers = leftovers(&asked, record);
+    leftovers.extend(stray::taken_over(&case));
     Comparison { key: key.cloned(), statements, left_out, findings, leftovers, blockers, verdicts }
 }
 
@@ -227,9 +236,8 @@ fn wanted(desired: &Desired, key: &KeyArn, left_out: &BTreeMap<EntityArn, String
         .collect()
 }
 
-/// What the ledger knows as ours and the spec no longer asks for. What the spec still asks for stays, even where it cannot be
-/// stated at the moment because its principal is gone.
-fn leftovers(desired: &Desired, key: Option<&KeyArn>, record: &Record) -> Vec<Target> {
+/// What the spec asks for, even where it cannot be stated at the moment because a principal is gone.
+fn asked(desired: &Desired, key: Option<&KeyArn>) -> BTreeSet<Resource> {
     let mut asked: BTreeSet<Resource> = BTreeSet::new();
     for consumer in &desired.consumers {
         asked.extend(consumer.principals.iter().flat_map(|principal| consumer.delegated_by(&desired.names, principal)));
@@ -237,6 +245,11 @@ fn leftovers(desired: &Desired, key: Option<&KeyArn>, record: &Record) -> Vec<Ta
     if let Some(key) = key {
         asked.extend(wanted(desired, key, &BTreeMap::new()).into_iter().map(|wanted| wanted.resource));
     }
+    asked
+}
+
+/// What the ledger knows as ours and the spec no longer asks for.
+fn leftovers(asked: &BTreeSet<Resource>, record: &Record) -> Vec<Target> {
     record.targets.iter().filter(|target| !asked.contains(&target.resource)).cloned().collect()
 }
 

@@ -13,7 +13,13 @@ use crate::{
 };
 
 impl Case<'_> {
-    fn statement_finding(&self, kind: DriftKind, cause: Cause, wanted: &WantedStatement, message: String) -> Finding {
+    pub(super) fn statement_finding(
+        &self,
+        kind: DriftKind,
+        cause: Cause,
+        wanted: &WantedStatement,
+        message: String,
+    ) -> Finding {
         let resource = wanted.resource.clone();
         Finding {
             kind,
@@ -28,11 +34,11 @@ impl Case<'_> {
         }
     }
 
-    fn policy_lags(&self) -> bool {
+    pub(super) fn policy_lags(&self) -> bool {
         matches!(&self.observed.key.policy, Ok(Some(policy)) if policy.lagging)
     }
 
-    fn key_name(&self) -> String {
+    pub(super) fn key_name(&self) -> String {
         self.key.map(ToString::to_string).unwrap_or_default()
     }
 }
@@ -46,7 +52,7 @@ impl WantedStatement {
         self.statement.actions().map(|actions| actions.patterns.as_slice()).unwrap_or_default()
     }
 
-    fn sid(&self) -> &str {
+    pub(super) fn sid(&self) -> &str {
         self.statement.sid().unwrap_or_default()
     }
 }
@@ -229,25 +235,6 @@ impl Case<'_> {
     }
 }
 
-/// `StatementDuplicated`
-pub(super) fn duplicated(case: &Case<'_>) -> Vec<Finding> {
-    let Some(document) = case.document() else { return Vec::new() };
-    let counted = case.statements.iter().map(|wanted| (wanted, document.with_sid(wanted.sid()).count()));
-    counted
-        .filter(|(_, count)| *count > 1)
-        .map(|(wanted, count)| {
-            let message =
-                format!("{count} statements in the key policy of {} have the Sid {:?}", case.key_name(), wanted.sid());
-            let cause = if case.policy_lags() { Cause::Propagating } else { Cause::Drift };
-            Finding {
-                expected: Some("1 statement".to_owned()),
-                observed: Some(format!("{count} statements")),
-                ..case.statement_finding(DriftKind::StatementDuplicated, cause, wanted, message)
-            }
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use sharedkey_api::DriftKind as K;
@@ -261,7 +248,7 @@ mod tests {
     type Change<'a> = &'a dyn Fn(&mut World);
 
     fn all(world: &World) -> Vec<Finding> {
-        [unreadable, missing, changed, emptied, duplicated].into_iter().flat_map(|check| world.check(check)).collect()
+        [unreadable, missing, changed, emptied].into_iter().flat_map(|check| world.check(check)).collect()
     }
 
     /// Our statement with one piece of its text replaced.
@@ -369,23 +356,6 @@ mod tests {
           expected: arn:aws:iam::444455556666:role/App
           observed: not named
           statement "SharedKey/prod/team/orders/partner" in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab no longer names arn:aws:iam::444455556666:role/App, which cannot use the key without it
-        "#);
-    }
-
-    #[test]
-    fn a_statement_that_stands_twice_is_duplicated_whether_equal_or_not() {
-        for second in [OURS.to_owned(), OURS.replace("Allow", "Deny")] {
-            let mut world = World::shared();
-            world.put_statements(&[FOREIGN[0], OURS, &second]);
-            assert_eq!(kinds(&all(&world)), [(K::StatementDuplicated, Cause::Drift)]);
-        }
-        let mut world = World::shared();
-        world.put_statements(&[FOREIGN[0], OURS, OURS, OURS]);
-        insta::assert_snapshot!(page(&all(&world)), @r#"
-        keyPolicy StatementDuplicated (Drift) in 111122223333 for [role/App, user/Anna], SharedKey/prod/team/orders/partner
-          expected: 1 statement
-          observed: 3 statements
-          3 statements in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab have the Sid "SharedKey/prod/team/orders/partner"
         "#);
     }
 

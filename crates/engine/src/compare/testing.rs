@@ -274,6 +274,7 @@ impl World {
             record: &self.record,
             key: compared.key.as_ref(),
             statements: &compared.statements,
+            asked: &super::asked(&self.desired, compared.key.as_ref()),
             left_out: &compared.left_out,
             healing: &strangers.healing,
             context: &context,

@@ -3,7 +3,7 @@ use sharedkey_api::{DriftKind, Mode, VerdictValue};
 
 use super::*;
 use crate::{
-    compare::testing::{ANNA, APP, APP_ID, BOB, FOREIGN, POLICY, World, account, arn, consumer, refused, time},
+    compare::testing::{ANNA, APP, APP_ID, BOB, FOREIGN, OURS, POLICY, World, account, arn, consumer, refused, time},
     desired::{Delegation, Trust},
     observed::Entity,
     plan::Plan,
@@ -167,7 +167,7 @@ fn a_deletion_that_waits_says_for_what() {
 #[test]
 fn conditions_by_mode() {
     type Change<'a> = &'a dyn Fn(&mut World);
-    let changes: [(&str, Change<'_>); 15] = [
+    let changes: [(&str, Change<'_>); 17] = [
         ("nothing happened", &|_| {}),
         ("nothing was written before", &|world| *world = World::fresh()),
         ("statement edited", &edit_statement),
@@ -194,6 +194,14 @@ fn conditions_by_mode() {
         ("statement of others under our name", &|world| {
             world.record.targets.clear();
             edit_statement(world);
+        }),
+        ("statement that nobody asks for under our name", &|world| {
+            let stray = OURS.replace("orders/partner", "orders/old");
+            world.put_statements(&[FOREIGN[0], OURS, &stray, FOREIGN[1]]);
+        }),
+        ("statement copied by others", &|world| {
+            let copy = OURS.replace("SharedKey/prod/team/orders/partner", "Theirs");
+            world.put_statements(&[FOREIGN[0], OURS, &copy, FOREIGN[1]]);
         }),
         ("foreign orphan", &|world| {
             world.edit_policy("arn:aws:iam::111122223333:role/Auditor", "AROAGONE000000000001");

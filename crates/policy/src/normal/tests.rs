@@ -24,6 +24,16 @@ fn with(elements: &str) -> String {
 }
 
 #[test]
+fn statements_that_say_the_same_differ_in_their_sid_alone() {
+    let [one, other] = ["A", "B"].map(|sid| {
+        let text = with(&format!(r#""Sid":"{sid}","Action":"kms:Decrypt","Resource":"*""#));
+        normal(&statement(&text), &context())
+    });
+    assert_ne!(one, other);
+    assert_eq!(one.without_sid(), other.without_sid());
+}
+
+#[test]
 fn what_kms_rewrites_is_equal() {
     for (left, right) in [
         (r#""Action":"kms:Decrypt""#, r#""Action":["kms:Decrypt"]"#),
