@@ -14,10 +14,11 @@ use kube::{
         reflector::{ObjectRef, Store},
     },
 };
-use sharedkey_api::{AwsAccount, SharedKey};
+use sharedkey_api::{AwsAccount, Quotas, SharedKey};
 use sharedkey_aws::Aws;
 use sharedkey_engine::{
-    accounts::Accounts, backoff, ledger::CONTENDED_WITHIN, names::ObjectName, plan::Clock, problem::Class,
+    accounts::Accounts, backoff, desired::Desired, ledger::CONTENDED_WITHIN, names::ObjectName, plan::Clock,
+    problem::Class,
 };
 use tokio::sync::mpsc;
 
@@ -79,6 +80,17 @@ impl Context {
     /// Accounts as the engine sees them. One that is being deleted opens nothing new and is still needed for what was shared.
     pub(crate) fn all_accounts(&self) -> Accounts {
         Accounts(self.accounts.state().iter().map(|account| (account.name_any(), account.spec.clone())).collect())
+    }
+
+    /// What IAM allows in the accounts that an object delegates in, as far as it is known.
+    pub(crate) fn quotas(&self, desired: &Desired) -> BTreeMap<String, Quotas> {
+        let accounts = desired.consumers.iter().filter_map(|consumer| consumer.reach.as_ref());
+        accounts
+            .filter_map(|account| {
+                let known = self.accounts.get(&ObjectRef::new(&account.name))?;
+                Some((account.name.clone(), known.status.as_ref()?.quotas?))
+            })
+            .collect()
     }
 
     pub(crate) fn namespace_labels(&self, namespace: &str) -> BTreeMap<String, String> {

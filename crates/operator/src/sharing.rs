@@ -10,7 +10,7 @@ use std::{
 use futures::FutureExt as _;
 use kube::{ResourceExt as _, runtime::controller::Action};
 use sharedkey_api::{FLUX_REQUESTED_AT, RECONCILE_REQUESTED_AT, SharedKey, SharedKeyStatus};
-use sharedkey_aws::{ApplyError, Outcome};
+use sharedkey_aws::{ApplyError, Meanwhile};
 use sharedkey_engine::{
     compare::{Cause, Comparison, compare},
     desired::{Desired, KeySource},
@@ -89,7 +89,7 @@ async fn share(object: &SharedKey, context: &Context) -> Result<Summary, Error> 
     let now = now();
     let told = told(object, &now);
     let mut desired = match desired(object, context, &name, &record) {
-        Ok(desired) => desired,
+        Ok(desired) => Desired { quotas: context.quotas(&desired), ..desired },
         Err(refusal) => return Ok(summarise::refused(&told, &refusal)),
     };
     let freshness =
@@ -264,7 +264,7 @@ impl Run<'_> {
                 span.in_scope(|| tracing::info!(changed = outcome.changed, "done"));
                 self.confirm(step, done);
                 step.forgets.iter().for_each(|resource| self.record.forget(resource));
-                done.notices.extend(lost(step, &outcome));
+                done.notices.extend(told_of(step, &outcome.meanwhile));
             }
             Err(ApplyError::Failed(failure)) => {
                 span.in_scope(|| tracing::warn!(class = %failure.class, error = %failure, "a write failed"));
@@ -302,18 +302,23 @@ impl Done {
     }
 }
 
-/// Somebody else wrote the key policy at the same moment, and a statement of his is gone (D§1.5).
-fn lost(step: &Step, outcome: &Outcome) -> Option<Notice> {
-    if outcome.foreign_lost.is_empty() {
-        return None;
-    }
-    let statements: Vec<&str> = outcome.foreign_lost.iter().map(Statement::to_json).collect();
-    let note = format!(
-        "{}: statements of others are gone that stood there right before it: {}",
-        step.action,
-        statements.join(", ")
-    );
-    Some(Notice { warning: true, reason: "ForeignStatementLost".to_owned(), note })
+/// Somebody else wrote the key policy at the same moment, and one of the two writes undid the other (D§1.5).
+fn told_of(step: &Step, meanwhile: &Meanwhile) -> Vec<Notice> {
+    let Meanwhile { lost, revived, gone } = meanwhile;
+    let advice = "; what stood there is in the history of the key policy, if they have to be put right";
+    [
+        (lost, "ForeignStatementLost", "it took away statements that somebody else added at the same moment", advice),
+        (revived, "ForeignStatementRevived", "it brought back statements that somebody else removed at the same moment", advice),
+        (gone, "ForeignStatementGone", "somebody else took away statements right after it", ""),
+    ]
+    .into_iter()
+    .filter(|(statements, ..)| !statements.is_empty())
+    .map(|(statements, reason, what, advice)| {
+        let statements: Vec<&str> = statements.iter().map(Statement::to_json).collect();
+        let note = format!("{}: {what}{advice}: {}", step.action, statements.join(", "));
+        Notice { warning: true, reason: reason.to_owned(), note }
+    })
+    .collect()
 }
 
 /// Writes the status if it changed, and tells of what did.

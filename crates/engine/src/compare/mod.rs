@@ -9,6 +9,7 @@ mod duplicate;
 mod key;
 mod managed;
 mod principal;
+mod quota;
 mod statement;
 mod stray;
 #[cfg(test)]
@@ -271,5 +272,6 @@ fn blockers(case: &Case<'_>, findings: &[Finding]) -> Vec<Blocker> {
         blockers.push(Blocker { reason, message: finding.message.clone() });
     }
     blockers.extend(key::unwritable(case));
+    blockers.extend(quota::exceeded(case, findings));
     blockers
 }
