@@ -78,6 +78,7 @@ fn metadata(described: &Described) -> KeyMetadata {
         state: described.key_state().map(|state| state.as_str().to_owned()).unwrap_or_default(),
         aws_managed: described.key_manager() == Some(&KeyManagerType::Aws),
         usage: described.key_usage().map(|usage| usage.as_str().to_owned()).unwrap_or_default(),
+        spec: described.key_spec().map(|spec| spec.as_str().to_owned()).unwrap_or_default(),
         deletion_date: described.deletion_date().and_then(|date| date.fmt(Format::DateTime).ok()),
     }
 }
@@ -86,7 +87,7 @@ fn metadata(described: &Described) -> KeyMetadata {
 mod tests {
     use aws_sdk_kms::{
         primitives::DateTime,
-        types::{KeyState, KeyUsageType},
+        types::{KeySpec, KeyState, KeyUsageType},
     };
 
     use super::*;
@@ -103,6 +104,7 @@ mod tests {
             .key_id("k")
             .key_state(KeyState::PendingDeletion)
             .key_usage(KeyUsageType::EncryptDecrypt)
+            .key_spec(KeySpec::SymmetricDefault)
             .key_manager(KeyManagerType::Customer)
             .deletion_date(DateTime::from_secs(1_800_000_000))
             .build()
@@ -111,6 +113,7 @@ mod tests {
             state: "PendingDeletion".into(),
             aws_managed: false,
             usage: "ENCRYPT_DECRYPT".into(),
+            spec: "SYMMETRIC_DEFAULT".into(),
             deletion_date: Some("2027-01-15T08:00:00Z".into()),
         };
         assert_eq!(metadata(&described), expected);

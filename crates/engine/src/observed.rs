@@ -48,6 +48,8 @@ pub struct KeyMetadata {
     pub aws_managed: bool,
     /// `ENCRYPT_DECRYPT`, … (D§2.2)
     pub usage: String,
+    /// `SYMMETRIC_DEFAULT`, … (D§2.2)
+    pub spec: String,
     /// When a key that is pending deletion goes, in RFC 3339.
     pub deletion_date: Option<String>,
 }

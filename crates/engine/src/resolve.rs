@@ -6,7 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sharedkey_api::{self as api, AwsAccountSpec, Mode, SharedKeySpec, conditions::Reason};
-use sharedkey_policy::{AccountId, AliasArn, AliasName, EntityArn, EntityKind, KeyArn, Partition, Region, glob_match};
+use sharedkey_policy::{
+    AccountId, AliasArn, AliasName, EntityArn, EntityKind, KeyArn, Partition, Region, glob_match, is_cross_account,
+    is_known,
+};
 
 use crate::{
     accounts::{Accounts, Namespace, Wanted, account_id, allows, opens, partition},
@@ -179,6 +182,7 @@ impl<'a> Resolver<'a> {
             aws_service_grants: spec.aws_service_grants,
         };
         self.guardrails(field, key, &consumer)?;
+        effective(field, key, &consumer)?;
         protected(field, &consumer)?;
         Ok(consumer)
     }
@@ -341,6 +345,26 @@ fn distinct(names: &Names, consumers: &[DesiredConsumer]) -> Result<(), Refusal>
         }
     }
     Ok(())
+}
+
+/// Most actions do nothing for a principal of another account, whatever both halves say (D§2.1). One that is not known is newer than
+/// this operator, and not judged.
+fn effective(field: &str, key: &DesiredKey, consumer: &DesiredConsumer) -> Result<(), Refusal> {
+    let inert = |action: &&String| is_known(action) && !is_cross_account(action);
+    let inert: Vec<&str> = consumer.actions.iter().filter(inert).map(String::as_str).collect();
+    if consumer.account == key.account.id || inert.is_empty() {
+        return Ok(());
+    }
+    refuse(
+        Reason::InvalidSpec,
+        format!(
+            "{field}.actions: IneffectiveCrossAccountAction: AWS gives {} to nobody outside of the key's account {}, and this consumer is of \
+             account {}; take it out",
+            inert.join(", "),
+            key.account.id,
+            consumer.account
+        ),
+    )
 }
 
 /// Nobody but AWS can write policies on these roles (D§4.4).

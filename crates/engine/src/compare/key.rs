@@ -1,9 +1,10 @@
 //! Layer `key`: the key exists, can be used, and is still the one that the alias means.
 
 use sharedkey_api::{DriftKind, conditions::Reason};
+use sharedkey_policy::KeyKind;
 
 use super::{Case, Cause, Finding};
-use crate::{observed::AliasTarget, plan::Blocker};
+use crate::{desired::DesiredConsumer, observed::AliasTarget, plan::Blocker};
 
 fn finding(
     case: &Case<'_>,
@@ -82,10 +83,67 @@ pub(super) fn unwritable(case: &Case<'_>) -> Option<Blocker> {
     })
 }
 
+/// Actions that this kind of key cannot do: both halves would stand, and nobody could do what the spec asks (D§2.2).
+pub(super) fn incapable(case: &Case<'_>) -> Vec<Blocker> {
+    let (Some(key), Ok(Some(metadata))) = (case.key, &case.observed.key.metadata) else { return Vec::new() };
+    let Some(kind) = KeyKind::of(&metadata.usage, &metadata.spec) else { return Vec::new() };
+    let incapable = |consumer: &DesiredConsumer| {
+        let vain: Vec<String> = consumer.actions.iter().filter(|action| !kind.supports(action)).cloned().collect();
+        (!vain.is_empty()).then(|| Blocker {
+            reason: Reason::InvalidSpec,
+            message: format!(
+                "consumer {:?} asks for {}, which {key} cannot do: its key usage is {} and its key spec {}, so it can {}; correct access or \
+                 actions",
+                consumer.name,
+                vain.join(", "),
+                metadata.usage,
+                metadata.spec,
+                [kind.use_actions(), &["kms:DescribeKey"]].concat().join(", "),
+            ),
+        })
+    };
+    case.desired.consumers.iter().filter_map(incapable).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::compare::testing::World;
+
+    #[test]
+    fn what_a_key_of_another_kind_cannot_do_blocks_with_what_it_can() {
+        let mut world = World::fresh();
+        (world.metadata().usage, world.metadata().spec) = ("GENERATE_VERIFY_MAC".into(), "HMAC_256".into());
+        world.partner().actions =
+            ["kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateMac", "kms:DescribeKey"].map(String::from).into();
+        let plan = world.plan();
+        assert_eq!(plan.steps.len(), 0);
+        let [blocker] = &plan.blockers[..] else { panic!("{:?}", plan.blockers) };
+        assert_eq!(blocker.reason, Reason::InvalidSpec);
+        insta::assert_snapshot!(blocker.message, @r#"consumer "partner" asks for kms:Decrypt, kms:ReEncrypt*, which arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab cannot do: its key usage is GENERATE_VERIFY_MAC and its key spec HMAC_256, so it can kms:GenerateMac, kms:VerifyMac, kms:DescribeKey; correct access or actions"#);
+    }
+
+    #[test]
+    fn every_kind_of_key_is_judged_by_its_usage_and_spec() {
+        let symmetric = ["kms:Decrypt", "kms:GenerateDataKey*"];
+        for (usage, spec, actions, fits) in [
+            ("ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT", &symmetric[..], true),
+            ("ENCRYPT_DECRYPT", "RSA_2048", &symmetric[..], false),
+            ("ENCRYPT_DECRYPT", "RSA_2048", &["kms:Decrypt", "kms:GetPublicKey"], true),
+            ("SIGN_VERIFY", "ECC_NIST_P256", &["kms:Sign", "kms:Verify", "kms:DescribeKey"], true),
+            ("SIGN_VERIFY", "ECC_NIST_P256", &["kms:Encrypt"], false),
+            ("KEY_AGREEMENT", "ECC_NIST_P256", &["kms:DeriveSharedSecret"], true),
+            ("ENCAPSULATE_DECAPSULATE", "ML_KEM_768", &["kms:Sign"], false),
+            // Neither a usage nor an action that is newer than this operator is judged.
+            ("SOMETHING_NEW", "X", &["kms:Encrypt"], true),
+            ("SIGN_VERIFY", "RSA_2048", &["kms:SomethingNew"], true),
+        ] {
+            let mut world = World::fresh();
+            (world.metadata().usage, world.metadata().spec) = (usage.into(), spec.into());
+            world.partner().actions = actions.iter().map(ToString::to_string).collect();
+            assert_eq!(world.compare().blockers.is_empty(), fits, "{usage} {spec} {actions:?}");
+        }
+    }
 
     #[test]
     fn a_key_that_is_enabled_is_no_finding() {

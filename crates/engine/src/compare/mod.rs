@@ -272,6 +272,7 @@ fn blockers(case: &Case<'_>, findings: &[Finding]) -> Vec<Blocker> {
         blockers.push(Blocker { reason, message: finding.message.clone() });
     }
     blockers.extend(key::unwritable(case));
+    blockers.extend(key::incapable(case));
     blockers.extend(quota::exceeded(case, findings));
     blockers
 }

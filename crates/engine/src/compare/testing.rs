@@ -110,6 +110,7 @@ impl World {
             state: "Enabled".into(),
             aws_managed: false,
             usage: "ENCRYPT_DECRYPT".into(),
+            spec: "SYMMETRIC_DEFAULT".into(),
             deletion_date: None,
         };
         let entities = [(APP, APP_ID), (ANNA, ANNA_ID)].map(|(entity, id)| (arn(entity), Ok(present(id))));

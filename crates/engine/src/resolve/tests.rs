@@ -542,3 +542,16 @@ fn a_consumer_that_is_named_as_another_one_is_cut_is_refused() {
     assert!(refusal.message.contains("consumers[1]") && refusal.message.contains("choose another name"), "{refusal}");
     assert_eq!(distinct(&names, &consumers), Ok(()));
 }
+
+#[test]
+fn what_does_nothing_across_accounts_is_refused_there_and_nowhere_else() {
+    let actions = |actions: Value| ("/spec/consumers/0/actions", actions);
+    refused_all(&[(
+        &[actions(json!(["kms:Decrypt", "kms:GenerateRandom", "kms:ListRetirableGrants"]))],
+        Reason::InvalidSpec,
+        "consumers[0] (partner).actions: IneffectiveCrossAccountAction: AWS gives kms:GenerateRandom, kms:ListRetirableGrants to nobody",
+    )]);
+    accepted(&[actions(json!(["kms:Decrypt", "kms:Generate*", "kms:SomethingNew"]))]);
+    let own = json!({"name": "own", "accountRef": {"name": "owner"}, "principals": [{"role": "own/App"}], "actions": ["kms:GenerateRandom"]});
+    accepted(&[("/spec/consumers/-", own)]);
+}
