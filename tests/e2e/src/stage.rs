@@ -1,6 +1,6 @@
 //! One test's part of the world.
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use kube::{
@@ -115,10 +115,15 @@ impl Stage {
         Ok(())
     }
 
-    /// Changes fields of an `AwsAccount`'s spec.
+    /// Changes fields of an `AwsAccount`'s spec, and waits until the operator knows.
     pub async fn patch_account(&self, name: &str, spec: Value) -> Result<()> {
         let api: Api<AwsAccount> = Api::all(self.client.clone());
         api.patch(name, &PatchParams::default(), &Patch::Merge(json!({"spec": spec}))).await?;
+        let known = |account: &AwsAccount| {
+            let observed = account.status.as_ref().and_then(|status| status.observed_generation);
+            observed == account.metadata.generation
+        };
+        wait_for_object(&api, name, "the change is known", DEADLINE, known).await?;
         Ok(())
     }
 
@@ -235,6 +240,16 @@ impl Stage {
     /// Something to use the key on.
     pub async fn probe(&self) -> Result<Probe> {
         Probe::new(&self.owner.account, &self.key).await
+    }
+}
+
+/// Objects that no story looks at any more would be swept to the end of all stories.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let mut kubectl = self.home.world.control_plane.kubectl_command();
+        kubectl.args(["delete", "sharedkeys", "--all", "--wait=false", "--namespace", &self.namespace]);
+        // Whether it worked is no story's business.
+        let _ = kubectl.stdout(Stdio::null()).stderr(Stdio::null()).status();
     }
 }
 
