@@ -75,15 +75,41 @@ impl Ledger {
         if known.record == record || (known.resource_version.is_none() && is_empty(&record)) {
             return Ok(());
         }
-        let config_map = self.config_map(object, &record, known.resource_version.clone())?;
-        let name = self.name(object);
-        let written = match known.resource_version {
-            None => self.api.create(&PostParams::default(), &config_map).await?,
-            Some(_) => self.api.replace(&name, &PostParams::default(), &config_map).await?,
+        let written = match self.write(object, &record, known.resource_version.clone()).await {
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {
+                let version = self.version_with(object, &[&known.record, &record]).await?;
+                self.write(object, &record, version).await?
+            }
+            written => written?,
         };
         let entry = Entry { record, resource_version: written.metadata.resource_version };
         self.records.lock().await.insert(object.clone(), entry);
         Ok(())
+    }
+
+    async fn write(
+        &self,
+        object: &ObjectName,
+        record: &Record,
+        version: Option<String>,
+    ) -> Result<ConfigMap, kube::Error> {
+        let config_map = self.config_map(object, record, version.clone())?;
+        match version {
+            None => self.api.create(&PostParams::default(), &config_map).await,
+            Some(_) => self.api.replace(&self.name(object), &PostParams::default(), &config_map).await,
+        }
+    }
+
+    /// The version that stands there now, where it holds what we know: somebody labelled it, or the answer to our write was lost. None
+    /// where somebody deleted it, for what we know is written anew. Anything else is of another operator or written by hand, and is
+    /// not written over.
+    async fn version_with(&self, object: &ObjectName, known: &[&Record]) -> Result<Option<String>, kube::Error> {
+        let Some(found) = self.api.get_opt(&self.name(object)).await? else { return Ok(None) };
+        match parse(&found) {
+            Ok((_, entry)) if known.contains(&&entry.record) => Ok(entry.resource_version),
+            // The version that we know is of no use any more, so the write is refused once more.
+            _ => Ok(self.records.lock().await.get(object).and_then(|entry| entry.resource_version.clone())),
+        }
     }
 
     /// Removes the record of an object that is gone.
