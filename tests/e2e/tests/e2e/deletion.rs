@@ -1,5 +1,7 @@
 //! The end of an object: what it shared is taken back, or it is said what stays.
 
+mod combined;
+
 use anyhow::{Context as _, Result, bail};
 use kube::api::DeleteParams;
 use serde_json::json;

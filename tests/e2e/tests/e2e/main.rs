@@ -1,9 +1,12 @@
 //! Stories from end to end: a real API server, a strict AWS, the real operator.
 
 mod accounts;
+mod attacks;
 mod deletion;
 mod drift;
 mod faults;
+mod history;
+mod ledger;
 mod operations;
 mod refusals;
 mod sharing;

@@ -8,4 +8,4 @@ mod token;
 pub use apply::{apply, apply_path, documents};
 pub use deploy::{ServiceAccountRef, install_rbac};
 pub use namespace::fresh_namespace;
-pub use token::{kubeconfig_for, token};
+pub use token::{client_as, kubeconfig_for, token};

@@ -10,7 +10,7 @@ use k8s_openapi::api::{
 use kube::{Api, Client, api::PostParams};
 
 use super::ServiceAccountRef;
-use crate::ControlPlane;
+use crate::{ControlPlane, controlplane::client_of};
 
 /// Longer than any test run or demo.
 const LIFETIME_SECONDS: i64 = 24 * 3600;
@@ -28,6 +28,11 @@ pub async fn token(client: &Client, account: &ServiceAccountRef, audiences: &[&s
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), &account.namespace);
     let answer = accounts.create_token_request(&account.name, &PostParams::default(), &request).await?;
     Ok(answer.status.context("the TokenRequest was answered without a token")?.token)
+}
+
+/// A client with the rights of a ServiceAccount and nothing more.
+pub async fn client_as(control_plane: &ControlPlane, account: &ServiceAccountRef) -> Result<Client> {
+    client_of(&kubeconfig_for(control_plane, account).await?).await
 }
 
 /// Writes a kubeconfig with the rights of a ServiceAccount and nothing more.
