@@ -1,7 +1,7 @@
 //! KMS: the three operations that sharing an existing key needs.
 
 use aws_sdk_kms::types::{KeyManagerType, KeyMetadata as Described};
-use aws_smithy_types::date_time::Format;
+use aws_smithy_types::{date_time::Format, retry::RetryConfig};
 use sharedkey_engine::{
     observed::KeyMetadata,
     problem::{Class, Reading},
@@ -65,11 +65,19 @@ impl<'a> Kms<'a> {
         Ok(answer.map(|answer| answer.policy.unwrap_or_default()))
     }
 
-    /// Replaces the key policy. The lockout check is never bypassed (D§1.5).
+    /// Waits until the key policy may be replaced without leaving the quota.
+    pub(crate) async fn turn_to_put(&self) {
+        self.reach.turn(PUT_KEY_POLICY, self.region.as_str()).await;
+    }
+
+    /// Replaces the key policy, once: a later attempt with this document would undo what others have written meanwhile. It has
+    /// waited for its turn. The lockout check is never bypassed (D§1.5).
     pub(crate) async fn put_policy(&self, key: &KeyArn, document: &str) -> Reading<()> {
         let arn = key.to_string();
-        let request = self.client.put_key_policy().key_id(&arn).policy_name(POLICY_NAME).policy(document).send();
-        self.reach.call(PUT_KEY_POLICY, self.region.as_str(), &arn, request).await.map(drop)
+        let request = self.client.put_key_policy().key_id(&arn).policy_name(POLICY_NAME).policy(document);
+        let once = aws_sdk_kms::config::Builder::new().retry_config(RetryConfig::disabled());
+        let request = request.customize().config_override(once).send();
+        self.reach.call_in_turn(PUT_KEY_POLICY, self.region.as_str(), &arn, request).await.map(drop)
     }
 }
 

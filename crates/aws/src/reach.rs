@@ -17,7 +17,6 @@ use crate::{
     access::Access,
     class,
     meter::Api,
-    sdk::SizeIsNotThrottling,
     session::Session,
     shared::Shared,
     sts::{CallerIdentity, Sts},
@@ -57,13 +56,35 @@ impl Reach {
         E: ProvideErrorMetadata + Error + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
+        let made = self.call_in_turn(api, region, resource, request);
+        async move {
+            self.turn(api, region).await;
+            made.await
+        }
+    }
+
+    /// Waits until a call may be made without leaving its quota.
+    pub(crate) async fn turn(&self, api: Api, region: &str) {
+        self.shared.meter.wait(&self.access.call(api, region, "")).await;
+    }
+
+    /// Makes a call that has waited for its turn.
+    pub(crate) fn call_in_turn<T, E, F>(
+        &self,
+        api: Api,
+        region: &str,
+        resource: &str,
+        request: F,
+    ) -> impl Future<Output = Reading<T>>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
         // The SDK's futures have some 25 KB: on the heap they do not add up in every future around them.
         let request = Box::pin(request);
         async move {
-            let call = self.access.call(api, region, resource);
-            self.shared.meter.wait(&call).await;
             let credentials = self.session.credentials().await?;
-            let answer = self.shared.meter.send(&call, request).await;
+            let answer = self.shared.meter.send(&self.access.call(api, region, resource), request).await;
             if answer.as_ref().is_err_and(|failure| class::ends_session(&failure.code)) {
                 self.session.forget(&credentials);
             }
@@ -86,8 +107,7 @@ impl Reach {
         let new = || {
             let endpoint = self.access.endpoints.kms.as_deref();
             let config = self.shared.sdk.config(region.as_str(), Some(self.credentials()), endpoint);
-            let config = aws_sdk_kms::config::Builder::from(&config).retry_classifier(SizeIsNotThrottling);
-            aws_sdk_kms::Client::from_conf(config.build())
+            aws_sdk_kms::Client::new(&config)
         };
         clients.entry(region.clone()).or_insert_with(new).clone()
     }

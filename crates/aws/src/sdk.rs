@@ -4,14 +4,10 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_kms::{config::IdentityCache, operation::put_key_policy::PutKeyPolicyError};
+use aws_sdk_kms::config::IdentityCache;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::{
-    http::SharedHttpClient,
-    interceptors::context::InterceptorContext,
-    retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority},
-};
-use aws_smithy_types::{error::metadata::ProvideErrorMetadata, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{app_name::AppName, region::Region};
 
 /// In the user agent, so that `CloudTrail` tells our calls from others'.
@@ -104,28 +100,4 @@ impl Sdk {
 /// Pinned: a newer SDK must not change timeouts or retries by itself.
 fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
-}
-
-/// Keeps the SDK from retrying a policy that is too big: it takes `LimitExceededException` for throttling, which delays
-/// the report and drains the retry budget that all calls share (D§6.2).
-#[derive(Debug)]
-pub(crate) struct SizeIsNotThrottling;
-
-impl ClassifyRetry for SizeIsNotThrottling {
-    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let error = context.output_or_error().and_then(Result::err);
-        let error = error.and_then(|error| error.as_operation_error()?.downcast_ref::<PutKeyPolicyError>());
-        match error.and_then(PutKeyPolicyError::code) {
-            Some("LimitExceededException") => RetryAction::RetryForbidden,
-            _ => RetryAction::NoActionIndicated,
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        "size is not throttling"
-    }
-
-    fn priority(&self) -> RetryClassifierPriority {
-        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
-    }
 }

@@ -1,20 +1,35 @@
 //! Merging into a key policy that others write too.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use sharedkey_engine::{
     history::{self, Entry},
     names::OwnerId,
-    problem::{Class, Failure},
+    problem::{Class, Failure, Reading},
     write::{self, Refusal, Scope},
 };
-use sharedkey_policy::{Edit, KeyArn, MalformedPolicy, NormalContext, PolicyDocument, Statement, foreign_lost};
+use sharedkey_policy::{Edit, KeyArn, MalformedPolicy, PolicyDocument};
 
-use super::{ApplyError, KeepError, Keeper, Outcome};
-use crate::{Aws, fingerprint, kms::Kms, reach::Reach, recent::Subject};
+use super::{
+    ApplyError, KeepError, Keeper, Outcome,
+    meanwhile::{Meanwhile, Seen},
+};
+use crate::{
+    Aws, fingerprint,
+    kms::Kms,
+    reach::Reach,
+    recent::{Certainty, State, Subject},
+};
 
 /// What KMS says of principals that do not exist, without saying which (D§1.5).
 const INVALID_PRINCIPALS: &str = "invalid principals";
+/// A write that failed and may pass is made so often, as the SDK does with every other call.
+const ATTEMPTS: u32 = 3;
+/// The wait before another attempt, longer each time.
+const PAUSE: Duration = Duration::from_millis(300);
+/// Where somebody else writes all the time, the document changes while it is kept. So often it is kept anew; what is replaced then
+/// differs from what was kept last by what others wrote in some milliseconds.
+const KEPT_AT_MOST: usize = 2;
 
 /// What becomes of the document.
 #[derive(Clone, Copy)]
@@ -51,58 +66,108 @@ pub(super) struct Write<'a> {
     pub(super) keeper: &'a dyn Keeper,
 }
 
+/// A document that was read, and what it has to become.
+struct Merged {
+    text: String,
+    live: PolicyDocument,
+    sent: PolicyDocument,
+}
+
+/// What was sent last, and may stand there: the state before and after.
+type Sent = Option<(State, State)>;
+
 impl Aws {
     /// Reads, merges, writes and looks again, while nobody else in this process writes the same key policy.
     pub(super) async fn put_key_policy(&self, write: Write<'_>) -> Result<Outcome, ApplyError> {
         let lock = self.key_locks.of(write.key);
         let _writing = lock.lock().await;
-        let Some((text, live)) = self.live(write).await? else {
-            return if write.change.only_removes() { Ok(Outcome::unchanged()) } else { Err(write.no_key().into()) };
-        };
-        let scope = Scope { key: write.key, owner: write.owner, unique_ids: write.unique_ids, prune: write.prune };
-        let Some(document) = write.change.prepare(&live, &scope)? else { return Ok(Outcome::unchanged()) };
-        write.keeper.keep(write.key, &text).await.map_err(|error| write.not_kept(&error))?;
-        self.put(write, &live, &document).await
+        let mut sent = None;
+        let outcome = self.merge_and_put(write, &mut sent).await;
+        if let Some((before, after)) = sent {
+            let certainty = if outcome.is_ok() { Certainty::Confirmed } else { Certainty::Unknown };
+            self.note(Subject::KeyPolicy(write.key.clone()), before, after, certainty);
+        }
+        outcome
     }
 
-    /// The document that is merged into. An old answer must not be: what others wrote since would be lost.
-    async fn live(&self, write: Write<'_>) -> Result<Option<(String, PolicyDocument)>, ApplyError> {
-        let Some(text) = Kms::new(write.reach, write.key.region()).policy(write.key).await? else { return Ok(None) };
+    /// Everything that takes time is done before the last reading: what others write between that one and our write is lost, and
+    /// nothing in the API could tell us (D§1.5). An attempt that failed is made again from the reading on, for the same reason.
+    async fn merge_and_put(&self, write: Write<'_>, sent: &mut Sent) -> Result<Outcome, ApplyError> {
+        let kms = Kms::new(write.reach, write.key.region());
+        let (mut kept, mut attempts, mut failed) = (Vec::new(), 0, None);
+        let mut in_turn = false;
+        loop {
+            if !kept.is_empty() && !std::mem::replace(&mut in_turn, true) {
+                kms.turn_to_put().await;
+            }
+            let Some(merged) = self.merged(write).await? else {
+                // With something sent, it was the answer that was lost, and not the write.
+                return Ok(if sent.is_some() { Outcome::written() } else { Outcome::unchanged() });
+            };
+            if let Some(failure) = failed.take_if(|_| attempts == ATTEMPTS) {
+                return Err(ApplyError::Failed(failure));
+            }
+            if kept.len() < KEPT_AT_MOST && kept.last() != Some(&merged.text) {
+                write.keeper.keep(write.key, &merged.text).await.map_err(|error| write.not_kept(&error))?;
+                kept.push(merged.text);
+                continue;
+            }
+            (attempts, in_turn) = (attempts + 1, false);
+            let json = merged.sent.to_json();
+            // The reading leaves first, so that AWS may answer it right before it performs the write.
+            let (beside, answer) = futures::join!(kms.policy(write.key), kms.put_policy(write.key, &json));
+            match answer {
+                Ok(()) => {
+                    *sent = Some(write.states(&merged));
+                    let meanwhile = self.meanwhile(write, &merged, document(beside)).await;
+                    return Ok(Outcome { changed: true, meanwhile });
+                }
+                Err(failure) if failure.class == Class::Transient => {
+                    *sent = Some(write.states(&merged));
+                    failed = Some(failure);
+                    tokio::time::sleep(PAUSE * attempts).await;
+                }
+                Err(failure) => return Err(write.explained(failure).into()),
+            }
+        }
+    }
+
+    /// The document as it is now, and as it has to be; none when nothing has to change. An old answer must not be merged into: what
+    /// others wrote since would be lost.
+    async fn merged(&self, write: Write<'_>) -> Result<Option<Merged>, ApplyError> {
+        let Some(text) = Kms::new(write.reach, write.key.region()).policy(write.key).await? else {
+            return if write.change.only_removes() { Ok(None) } else { Err(write.no_key().into()) };
+        };
         let parsed = PolicyDocument::parse(&text);
         if self.key_policy_lags(write.key, &parsed) {
             return Err(write.stale().into());
         }
-        Ok(Some((text, parsed.map_err(|malformed| write.malformed(&malformed))?)))
+        let live = parsed.map_err(|malformed| write.malformed(&malformed))?;
+        let scope = Scope { key: write.key, owner: write.owner, unique_ids: write.unique_ids, prune: write.prune };
+        Ok(write.change.prepare(&live, &scope)?.map(|sent| Merged { text, live, sent }))
     }
 
-    async fn put(&self, write: Write<'_>, live: &PolicyDocument, sent: &PolicyDocument) -> Result<Outcome, ApplyError> {
-        let kms = Kms::new(write.reach, write.key.region());
-        let partition = write.key.partition();
-        let (before, after) = (fingerprint::of(live, partition), fingerprint::of(sent, partition));
-        let answer = kms.put_policy(write.key, &sent.to_json()).await;
-        self.wrote(Subject::KeyPolicy(write.key.clone()), Some(before), Some(after.clone()), &answer);
-        // KMS refused it, so there is nothing to look at.
-        if let Err(failure) = &answer
-            && failure.class != Class::Transient
-        {
-            return Err(write.explained(failure.clone()).into());
+    async fn meanwhile(&self, write: Write<'_>, merged: &Merged, beside: Option<PolicyDocument>) -> Meanwhile {
+        let after = document(Kms::new(write.reach, write.key.region()).policy(write.key).await);
+        let Some(after) = after else { return Meanwhile::default() };
+        let seen = Seen { live: &merged.live, sent: &merged.sent, beside: beside.as_ref(), after: &after };
+        let meanwhile = seen.meanwhile(write.owner, write.key.partition());
+        if let Some(beside) = beside.filter(|_| !meanwhile.lost.is_empty() || !meanwhile.revived.is_empty()) {
+            // So that it can be put back. The write is made whether or not this can be kept, and the statements are told in any case.
+            let _ = write.keeper.keep(write.key, &beside.to_json()).await;
         }
-        let seen = kms.policy(write.key).await.ok().flatten().and_then(|text| PolicyDocument::parse(&text).ok());
-        match (answer, seen) {
-            (Ok(()), None) => Ok(Outcome::written()),
-            (Ok(()), Some(seen)) => Ok(Outcome { changed: true, foreign_lost: write.lost(sent, &seen) }),
-            // The answer was lost, the write was not.
-            (Err(_), Some(seen)) if fingerprint::of(&seen, partition) == after => Ok(Outcome::written()),
-            (Err(failure), _) => Err(failure.into()),
-        }
+        meanwhile
     }
 }
 
+fn document(reading: Reading<Option<String>>) -> Option<PolicyDocument> {
+    PolicyDocument::parse(&reading.ok()??).ok()
+}
+
 impl Write<'_> {
-    fn lost(&self, before: &PolicyDocument, after: &PolicyDocument) -> Vec<Statement> {
-        let context = NormalContext::new(self.key.partition());
-        let ours = |sid: &str| self.owner.wrote(sid);
-        foreign_lost(before, after, &ours, &context).into_iter().cloned().collect()
+    fn states(&self, merged: &Merged) -> (State, State) {
+        let state = |document| Some(fingerprint::of(document, self.key.partition()));
+        (state(&merged.live), state(&merged.sent))
     }
 
     /// Whom the refusal of KMS is about. If all of them exist, KMS has not seen one yet.

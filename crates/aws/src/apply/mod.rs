@@ -7,6 +7,7 @@ mod attachment;
 mod inline;
 mod key_policy;
 mod managed;
+mod meanwhile;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,7 +20,7 @@ use sharedkey_engine::{
     problem::{Class, Failure, Reading},
     write::Refusal,
 };
-use sharedkey_policy::{KeyArn, Statement};
+use sharedkey_policy::KeyArn;
 use tokio::time::Instant;
 
 use crate::{
@@ -27,15 +28,16 @@ use crate::{
     recent::{Certainty, State, Subject},
 };
 
+pub use self::meanwhile::Meanwhile;
+
 /// What a step did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Outcome {
     /// Whether anything was written.
     pub changed: bool,
-    /// Foreign statements that stood in the key policy right before the write and did not stand there right after it:
-    /// somebody else wrote at the same time. Empty for every other step.
-    pub foreign_lost: Vec<Statement>,
+    /// What others did while a key policy was written. Nothing for every other step.
+    pub meanwhile: Meanwhile,
 }
 
 impl Outcome {
@@ -44,7 +46,7 @@ impl Outcome {
     }
 
     fn written() -> Self {
-        Self { changed: true, foreign_lost: Vec::new() }
+        Self { changed: true, ..Self::default() }
     }
 }
 
@@ -122,6 +124,10 @@ impl Aws {
             Err(failure) if failure.class == Class::Transient => Certainty::Unknown,
             Err(_) => return,
         };
+        self.note(subject, replaced, written, certainty);
+    }
+
+    fn note(&self, subject: Subject, replaced: State, written: State, certainty: Certainty) {
         let names = subject.account().map(|account| self.registry.names_of(account)).unwrap_or_default();
         self.caches.forget(&subject, &names);
         self.recent().note(subject, replaced, written, certainty, Instant::now());

@@ -9,8 +9,8 @@ use sharedkey_engine::{
     plan::{Action, Step},
     problem::{Class, Failure},
 };
-use sharedkey_harness::aws::Fault;
-use sharedkey_policy::{Edit, EntityArn, Sid};
+use sharedkey_harness::aws::{Calls, Fault};
+use sharedkey_policy::{Edit, EntityArn, Sid, Statement};
 
 use crate::world::{Sharing, owner_id, strict};
 
@@ -195,7 +195,7 @@ async fn a_write_that_was_not_made_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_statement_that_somebody_removes_meanwhile_is_told() {
+async fn a_statement_that_somebody_removes_right_after_our_write_is_told() {
     let sharing = Sharing::new().await;
     let foreign = sharing.with_foreign_statement().await;
     // The write is performed and its answer held back until somebody else has written.
@@ -214,8 +214,79 @@ async fn a_statement_that_somebody_removes_meanwhile_is_told() {
         strict().await.remove_fault(fault).await.unwrap();
     };
     let (outcome, ()) = futures::join!(sharing.put(sharing.share()), somebody_else);
-    let lost = outcome.unwrap().foreign_lost;
-    assert_eq!(lost.iter().filter_map(|statement| statement.sid()).collect::<Vec<_>>(), ["Somebody else's"]);
+    let meanwhile = outcome.unwrap().meanwhile;
+    assert_eq!(sids(&meanwhile.gone), ["Somebody else's"]);
+    assert_eq!((meanwhile.lost, meanwhile.revived), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn what_somebody_changes_right_before_our_write_is_told_and_kept() {
+    let sharing = Sharing::new().await;
+    let before = sharing.with_foreign_statement().await;
+    // Our write waits until somebody else has written, and the reading beside it, the third one, sees that.
+    let ours = |fault: Fault| fault.principal(&sharing.owner.operator_arn).account(&sharing.owner.account).times(1);
+    let write = ours(Fault::hang(Duration::from_mins(1)).operation("PutKeyPolicy"));
+    let reading = ours(Fault::hang(Duration::from_mins(1)).operation("GetKeyPolicy").skip(2));
+    let aws = strict().await;
+    let (write, reading) = (aws.inject(&write).await.unwrap(), aws.inject(&reading).await.unwrap());
+    let somebody_else = async {
+        let struck = async |fault| match aws.fault_hits(fault).await? {
+            0 => Err(anyhow::anyhow!("not yet")),
+            _ => Ok(()),
+        };
+        let both = async || futures::try_join!(struck(write), struck(reading));
+        sharedkey_harness::wait_for("our write", Duration::from_secs(10), both).await.unwrap();
+        let mut theirs = before.clone();
+        theirs["Sid"] = json!("Another one's");
+        let mut policy = sharing.owner.account.key_policy(&sharing.key).await.unwrap();
+        policy["Statement"].as_array_mut().unwrap().retain(|statement| *statement != before);
+        policy["Statement"].as_array_mut().unwrap().push(theirs);
+        sharing.owner.account.put_key_policy(&sharing.key, &policy).await.unwrap();
+        aws.remove_fault(reading).await.unwrap();
+        let answered = Calls::all().principal(&sharing.owner.operator_arn).operation("GetKeyPolicy");
+        let third = async || match aws.count(&answered).await? {
+            3 => Ok(()),
+            count => Err(anyhow::anyhow!("{count} readings")),
+        };
+        sharedkey_harness::wait_for("the reading", Duration::from_secs(10), third).await.unwrap();
+        aws.remove_fault(write).await.unwrap();
+    };
+    let (outcome, ()) = futures::join!(sharing.put(sharing.share()), somebody_else);
+    let meanwhile = outcome.unwrap().meanwhile;
+    assert_eq!((sids(&meanwhile.lost), sids(&meanwhile.revived)), (vec!["Another one's"], vec!["Somebody else's"]));
+    assert_eq!(sids(&meanwhile.gone), Vec::<&str>::new());
+    let kept = sharing.shell.kept.0.lock().unwrap().clone();
+    assert!(kept.last().unwrap().contains("Another one's"), "{kept:?}");
+}
+
+fn sids(statements: &[Statement]) -> Vec<&str> {
+    statements.iter().filter_map(Statement::sid).collect()
+}
+
+#[tokio::test]
+async fn an_attempt_that_failed_is_made_again_with_what_others_wrote_meanwhile() {
+    let sharing = Sharing::new().await;
+    let fault = Fault::hang(Duration::from_mins(1)).principal(&sharing.owner.operator_arn);
+    let fault = fault.then_reset().account(&sharing.owner.account).operation("PutKeyPolicy").times(1);
+    let aws = strict().await;
+    let fault = aws.inject(&fault).await.unwrap();
+    let somebody_else = async {
+        let struck = async || match aws.fault_hits(fault).await? {
+            0 => Err(anyhow::anyhow!("not yet")),
+            _ => Ok(()),
+        };
+        sharedkey_harness::wait_for("our write", Duration::from_secs(10), struck).await.unwrap();
+        let theirs = sharing.with_foreign_statement().await;
+        aws.remove_fault(fault).await.unwrap();
+        theirs
+    };
+    let (outcome, theirs) = futures::join!(sharing.put(sharing.share()), somebody_else);
+    assert!(outcome.unwrap().changed);
+    let statements = sharing.statements().await;
+    assert!(
+        statements.contains(&theirs) && statements.iter().any(|statement| statement["Sid"] == SID),
+        "{statements:?}"
+    );
 }
 
 #[tokio::test]
