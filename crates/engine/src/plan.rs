@@ -1,10 +1,16 @@
 //! What to do about a comparison: an ordered list of steps as plain data, or the reasons why nothing is done.
 
+mod narrow;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sharedkey_api::{Mode, conditions::Reason};
-use sharedkey_policy::{Edit, EntityArn, KeyArn, PolicyArn, PolicyDocument, Sid, document_fingerprint, fingerprint};
+use sharedkey_policy::{
+    Edit, EntityArn, KeyArn, NormalContext, PolicyArn, PolicyDocument, Sid, Statement, document_fingerprint,
+    fingerprint,
+};
 
+use self::narrow::{Narrowed, Narrowing};
 use crate::{
     compare::{Cause, Comparison, Finding, WantedStatement},
     desired::{Account, Desired, DesiredConsumer},
@@ -171,7 +177,7 @@ pub struct Blocker {
 /// Plans the way from `observed` to `desired`.
 ///
 /// In Observe mode, and while something blocks, nothing is given. While something blocks in Enforce mode, what was removed from the
-/// spec is still taken away.
+/// spec is still taken away: consumers, and principals and actions of those that are left.
 pub fn plan(desired: &Desired, observed: &Observed, record: &Record, comparison: &Comparison, clock: Clock) -> Plan {
     if desired.mode == Mode::Observe {
         return Plan { blockers: comparison.blockers.clone(), ..Plan::default() };
@@ -182,7 +188,7 @@ pub fn plan(desired: &Desired, observed: &Observed, record: &Record, comparison:
     blockers.extend(planner.refusal(&edit));
     blockers.extend(planner.contention());
     if !blockers.is_empty() {
-        return Plan { steps: planner.revocations(planner.removals()), blockers, adopts: planner.adopts() };
+        return Plan { steps: planner.revocations(planner.reduction()), blockers, adopts: planner.adopts() };
     }
     let mut steps = planner.other_keys();
     steps.extend(planner.key_step(edit));
@@ -230,6 +236,31 @@ impl Planner<'_> {
             _ => None,
         });
         Edit { put: Vec::new(), remove: sids.collect() }
+    }
+
+    /// The removals, and what the statements that stay no longer have to say.
+    fn reduction(&self) -> Edit {
+        let mut edit = self.removals();
+        let (Some(key), Some(document)) = (&self.comparison.key, self.observed.document()) else { return edit };
+        let context = NormalContext { partition: key.partition(), unique_ids: self.observed.unique_ids() };
+        let narrowing = Narrowing { context: &context, owner: key.account(), observed: self.observed };
+        for wanted in self.comparison.statements.iter().filter(|wanted| self.may_narrow(&wanted.resource)) {
+            let sid = wanted.statement.sid().unwrap_or_default();
+            let Some(live) = document.with_sid(sid).next() else { continue };
+            match narrowing.of(live, &wanted.statement) {
+                Narrowed::Same => {}
+                Narrowed::Statement(left) => edit.put.push(left),
+                Narrowed::Nothing => edit.remove.extend(sid.parse::<Sid>()),
+            }
+        }
+        edit
+    }
+
+    /// Whether a statement differs, is ours, and nobody fights about it.
+    fn may_narrow(&self, resource: &Resource) -> bool {
+        let Clock { now, contended_within } = self.clock;
+        let ours = |finding: &Finding| finding.cause != Cause::Conflict && finding.resource.as_ref() == Some(resource);
+        self.open().any(ours) && !self.record.is_contended(resource, now, contended_within)
     }
 
     /// Whether it stands in the policy of the object's key.
@@ -282,18 +313,14 @@ impl Planner<'_> {
             return Vec::new();
         }
         let unique_ids = self.observed.unique_ids();
-        let written = |wanted: &&WantedStatement| edit.put.iter().any(|put| put.sid() == wanted.statement.sid());
-        let records = self
-            .comparison
-            .statements
-            .iter()
-            .filter(written)
-            .map(|wanted| self.statement_target(key, wanted))
-            .collect();
-        // Whom a statement trusted that has nobody to name stays known (D§1.4).
-        let leftovers = self.comparison.leftovers.iter().map(|target| target.resource.clone());
+        let written = |wanted: &WantedStatement| {
+            let put = edit.put.iter().find(|put| put.sid() == wanted.statement.sid())?;
+            Some(self.statement_target(key, wanted, put))
+        };
+        let records = self.comparison.statements.iter().filter_map(written).collect();
+        let known = self.record.targets.iter().map(|target| target.resource.clone());
         let removed = |resource: &Resource| edit.remove.iter().any(|sid| resource.is_statement(sid.as_str()));
-        let forgets = leftovers.filter(|resource| self.is_in_key_policy(resource) && removed(resource));
+        let forgets = known.filter(|resource| self.is_in_key_policy(resource) && removed(resource));
         vec![Step {
             account: self.desired.key.account.clone(),
             records,
@@ -308,13 +335,13 @@ impl Planner<'_> {
         }]
     }
 
-    fn statement_target(&self, key: &KeyArn, wanted: &WantedStatement) -> Target {
+    fn statement_target(&self, key: &KeyArn, wanted: &WantedStatement, statement: &Statement) -> Target {
         Target {
             resource: wanted.resource.clone(),
             consumer: wanted.consumer.clone(),
             account_ref: self.desired.key.account.name.clone(),
             state: State::Intended,
-            fingerprint: fingerprint(&wanted.statement, &self.comparison.context(key)),
+            fingerprint: fingerprint(statement, &self.comparison.context(key)),
             principals: self.trusted(&wanted.consumer),
             undone: Vec::new(),
         }
@@ -406,7 +433,9 @@ impl Planner<'_> {
         };
         let mut standing: Vec<Target> = Vec::new();
         if self.observed.document().is_some() {
-            standing.extend(self.comparison.statements.iter().map(|wanted| self.statement_target(key, wanted)));
+            standing.extend(
+                self.comparison.statements.iter().map(|wanted| self.statement_target(key, wanted, &wanted.statement)),
+            );
         }
         for consumer in &self.desired.consumers {
             let Some(account) = &consumer.reach else { continue };

@@ -1,9 +1,11 @@
 //! Whatever the spec asks and whatever happened in AWS: one plan mends it, everybody else's statements stay as they are, and
 //! deletion leaves nothing of ours.
 
+use std::collections::BTreeSet;
+
 use proptest::{collection::vec, prelude::*, sample::select};
 use sharedkey_api::{DriftKind, Mode};
-use sharedkey_policy::{EntityArn, PolicyDocument};
+use sharedkey_policy::{Effect, EntityArn, PolicyDocument, expand, root_arn};
 
 use crate::{
     compare::testing::{ANNA, APP, FOREIGN, World, account, arn, consumer, parse},
@@ -206,6 +208,29 @@ fn named_without_trust(world: &World) -> Vec<EntityArn> {
     strangers.collect()
 }
 
+/// What our statements let somebody do, and under which conditions.
+type Given = BTreeSet<(String, &'static str, String)>;
+
+fn given(world: &World) -> Given {
+    let ours = world.observed.document().unwrap().statements().iter().filter(|one| is_ours(one.to_json()));
+    let mut given = Given::new();
+    for statement in ours.filter(|statement| statement.effect() == Effect::Allow) {
+        let actions = statement.actions().unwrap().patterns.iter().flat_map(|pattern| expand(pattern));
+        let conditions = format!("{:?}", statement.conditions());
+        for action in actions {
+            given.extend(statement.aws_principals().map(|name| (name.to_owned(), action, conditions.clone())));
+        }
+    }
+    given
+}
+
+/// Whether somebody could do it before: by his name, or with his whole account.
+fn stood(before: &Given, (name, action, conditions): &(String, &'static str, String)) -> bool {
+    let account = name.parse::<EntityArn>().map(|arn| root_arn(arn.partition(), arn.account()));
+    let ways = [Some(name.clone()), account.ok(), Some("*".to_owned())];
+    ways.into_iter().flatten().any(|way| before.contains(&(way, action, conditions.clone())))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
@@ -227,6 +252,7 @@ proptest! {
             // A reconcile that ended before its first write.
             world.forget_who_left();
         }
+        let before = given(&world);
         let plan = world.settle();
         prop_assert_eq!(foreign(&world), theirs);
         if plan.blockers.is_empty() {
@@ -235,7 +261,9 @@ proptest! {
             prop_assert_eq!(world.plan().steps.len(), 0);
             prop_assert_eq!(named_without_trust(&world), vec![]);
         } else {
-            prop_assert!(plan.steps.iter().all(|step| step.action.revokes()));
+            for after in given(&world) {
+                prop_assert!(stood(&before, &after), "{after:?}");
+            }
             let never_was = |reason: &super::Reason| *reason == super::Reason::PrincipalNotFound;
             prop_assert!(plan.blockers.iter().all(|blocker| never_was(&blocker.reason)), "{:?}", plan.blockers);
             prop_assert!(world.compare().findings.iter().any(|finding| finding.kind == DriftKind::EntityMissing));
