@@ -1,0 +1,75 @@
+//! Others write the key policy that the operator writes, as fast as they can. The API has no compare-and-set (D§1.5), so something
+//! may be lost: here it is counted, and `docs/races.md` says what the figures mean.
+//!
+//! The operator's own code writes (`sharedkey-aws`, with nothing around it that would slow it down), at the rate that it allows itself.
+
+mod foreign;
+mod ours;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Result, ensure};
+use futures::future::try_join_all;
+use sharedkey_harness::{StrictAws, say};
+
+use crate::{foreign::Foreign, ours::Writer};
+
+/// Writes of ours that change something, on all keys together.
+const WRITES: u32 = 2000;
+/// The operator leaves half of a quota of 15 writes a second and account to others (D§6.1), so several accounts make it faster.
+const KEYS: u32 = 4;
+
+/// Statements of others that one write may undo, on average, beside somebody who writes without a pause: his next write comes two
+/// calls after his last, and the moment in which ours undoes it is one call long, whatever the machine's speed.
+const UNDONE: f64 = 1.0;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_thousand_writes_beside_somebody_who_never_stops() -> Result<()> {
+    // Given keys that two write: each reads what is there, changes its own statements and writes everything back
+    let aws = StrictAws::start().await?;
+    let writers = try_join_all((0..KEYS).map(|_| Writer::new(&aws))).await?;
+    let before = try_join_all(writers.iter().map(Writer::untouched)).await?;
+
+    // When both do so at once, until the operator has made its writes
+    let races = writers.iter().map(async |writer| {
+        let stop = AtomicBool::new(false);
+        let ours = async {
+            let report = writer.write(WRITES / KEYS).await;
+            stop.store(true, Ordering::Relaxed);
+            report
+        };
+        let (ours, foreign) = futures::try_join!(ours, Foreign::new(writer).write_until(&stop))?;
+        anyhow::Ok((ours, foreign))
+    });
+    let races = try_join_all(races).await?;
+    let writes: u32 = races.iter().map(|(ours, _)| ours.writes).sum();
+    let theirs: usize = races.iter().map(|(_, foreign)| foreign.writes).sum();
+    ensure!(writes >= WRITES && theirs > 2 * usize::try_from(writes)?, "{writes} writes beside {theirs} are no race");
+
+    // Then what nobody changed is as it was, and what the operator says that it undid is what the other one found undone
+    assert_eq!(try_join_all(writers.iter().map(Writer::untouched)).await?, before);
+    let mut undone = [0, 0];
+    for (ours, foreign) in &races {
+        for (kind, (seen, found)) in
+            [(&ours.seen.lost, &foreign.found.lost), (&ours.seen.revived, &foreign.found.revived)]
+                .into_iter()
+                .enumerate()
+        {
+            ensure!(seen.is_subset(found), "told and never true: {:?}", seen.difference(found));
+            undone[kind] += found.len();
+        }
+    }
+    let seen: usize = races.iter().map(|(ours, _)| ours.seen.lost.len() + ours.seen.revived.len()).sum();
+    let overwritten: u32 = races.iter().map(|(ours, _)| ours.undone).sum();
+    say(format_args!(
+        "{writes} writes of ours beside {theirs} of others: {} of their statements lost, {} came back, {seen} of these seen; {overwritten} \
+         of our writes undone",
+        undone[0], undone[1]
+    ));
+
+    // And of what it undid it has seen a part, and it undid little, in the moment between its last reading and its write
+    let each = f64::from(u32::try_from(undone[0] + undone[1])?) / f64::from(writes);
+    ensure!(seen * 5 > undone[0] + undone[1], "only {seen} were seen");
+    ensure!(each < UNDONE, "{each} statements of others were undone by each write");
+    Ok(())
+}
