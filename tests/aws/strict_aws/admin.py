@@ -8,12 +8,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from moto.core.utils import utcnow
+from moto.kms.models import Key
 
 from .faults import Fault, Faults
 from .httpd import Reply, Request
 from .iam import entities
 from .journal import FILTERS, Journal
-from .kms.keys import by_id
+from .kms.keys import backend, by_id
 from .policy.grammar import TRUST_POLICY, parse
 from .policy.stored import StoredPolicy
 from .throttling import Throttling
@@ -44,6 +45,7 @@ class Admin:
             ("POST", "oidc"): self._register_issuer,
             ("POST", "roles/protected"): self._create_protected_role,
             ("POST", "keys/state"): self._set_key_state,
+            ("POST", "keys/id"): self._set_key_id,
             ("POST", "sessions/expire"): self._expire_sessions,
             ("POST", "quotas"): self._set_quotas,
             ("POST", "lag"): self._set_lag,
@@ -93,13 +95,26 @@ class Admin:
         )
         return {"arn": role.arn, "roleId": role.id}
 
+    def _key(self, arn: str) -> Key:
+        _, _, _, region, _, resource = arn.split(":", 5)
+        key = by_id(self._world, region, resource.removeprefix("key/"))
+        if key is None:
+            raise ValueError(f"there is no key {arn}")
+        return key
+
+    def _set_key_id(self, body: Body) -> Body:
+        """Gives a new key the id that it had in another world."""
+        key = self._key(body["arn"])
+        keys = backend(key.account_id, key.region).keys
+        del keys[key.id]
+        key.id, key.arn = body["id"], key.arn.replace(key.id, body["id"])
+        keys[key.id] = key
+        return {"arn": key.arn}
+
     def _set_key_state(self, body: Body) -> Body:
         if body["state"] not in _KEY_STATES:
             raise ValueError(f"there is no key state {body['state']!r}")
-        _, _, _, region, _, resource = body["arn"].split(":", 5)
-        key = by_id(self._world, region, resource.removeprefix("key/"))
-        if key is None:
-            raise ValueError(f"there is no key {body['arn']}")
+        key = self._key(body["arn"])
         key.key_state, key.enabled = body["state"], body["state"] == "Enabled"
         if body["state"] == "PendingDeletion":
             key.deletion_date = utcnow()

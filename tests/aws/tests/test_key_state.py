@@ -131,3 +131,16 @@ def test_concurrent_puts_leave_one_whole_policy(aws: Aws) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(put, range(16))) == {"OK"}
     assert len({statement["Sid"] for statement in owner.read(key)["Statement"]}) == 1
+
+
+def test_a_key_can_be_given_the_id_that_it_had_in_another_world(aws: Aws) -> None:
+    owner = aws.account()
+    key = owner.key(key_statement("*", Sid="s"))
+    number = "1234abcd-12ab-34cd-56ef-1234567890ab"
+    renamed = aws.admin("POST", "keys/id", arn=key, id=number)["arn"]
+    assert renamed.endswith(f":{owner.id}:key/{number}")
+    blob = owner.kms.encrypt(KeyId=renamed, Plaintext=b"x")["CiphertextBlob"]
+    assert owner.kms.decrypt(CiphertextBlob=blob)["KeyId"] == renamed
+    assert len(owner.read(renamed)["Statement"]) == 2
+    with refused("NotFoundException"):
+        owner.kms.describe_key(KeyId=key)

@@ -72,6 +72,13 @@ impl StrictAws {
         self.set("keys/state", &json!({"arn": key.arn, "state": state})).await
     }
 
+    /// Gives a key that was just made the id that it had in another world, for what was recorded there.
+    pub async fn set_key_id(&self, key: &Key, id: &str) -> Result<Key> {
+        let answer: Value = self.control(Method::POST, "keys/id", &json!({"arn": key.arn, "id": id})).await?;
+        let arn = answer["arn"].as_str().context("the key has no ARN")?.to_owned();
+        Ok(Key { arn, id: id.to_owned(), region: key.region.clone() })
+    }
+
     /// Lets all sessions of an account's roles expire now.
     pub async fn expire_sessions(&self, account: &Account) -> Result<()> {
         self.set("sessions/expire", &json!({"account": account.id()})).await
