@@ -12,6 +12,7 @@ pub mod history;
 pub mod ledger;
 pub mod names;
 pub mod observed;
+pub mod overlap;
 pub mod plan;
 pub mod problem;
 pub mod resolve;

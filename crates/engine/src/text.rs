@@ -2,9 +2,14 @@
 
 /// The items, and how many more there are beyond `max`.
 pub(crate) fn few(items: &[String], max: usize) -> String {
+    few_joined(items, max, ", ")
+}
+
+/// The same for items that have commas of their own.
+pub(crate) fn few_joined(items: &[String], max: usize, separator: &str) -> String {
     match items.len().checked_sub(max).filter(|more| *more > 0) {
-        None => items.join(", "),
-        Some(more) => format!("{} and {more} more", items[..max].join(", ")),
+        None => items.join(separator),
+        Some(more) => format!("{} and {more} more", items[..max].join(separator)),
     }
 }
 

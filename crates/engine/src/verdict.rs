@@ -10,6 +10,7 @@ use sharedkey_policy::{
 use crate::{
     desired::{Desired, DesiredConsumer},
     observed::{Entity, EntityState, Observed},
+    overlap::{Ours, Overlap},
 };
 
 /// What the principals of one consumer can do.
@@ -51,15 +52,30 @@ pub struct Block {
 
 /// The verdict of every principal of the spec.
 pub(crate) fn verdicts(desired: &Desired, observed: &Observed, key: Option<&KeyArn>) -> Vec<ConsumerVerdict> {
+    let policy = key.zip(observed.document());
+    let policy =
+        policy.map(|(key, document)| KeyHalf { key, document, ours: Ours::of(document, desired.names.owner()) });
     let judged = |consumer: &DesiredConsumer| ConsumerVerdict {
         name: consumer.name.clone(),
         account: consumer.account.clone(),
-        principals: consumer.principals.iter().map(|arn| judge(consumer, arn, observed, key)).collect(),
+        principals: consumer.principals.iter().map(|arn| judge(consumer, arn, observed, policy.as_ref())).collect(),
     };
     desired.consumers.iter().map(judged).collect()
 }
 
-fn judge(consumer: &DesiredConsumer, arn: &EntityArn, observed: &Observed, key: Option<&KeyArn>) -> PrincipalVerdict {
+/// The key policy, once it is known.
+struct KeyHalf<'a> {
+    key: &'a KeyArn,
+    document: &'a PolicyDocument,
+    ours: Ours,
+}
+
+fn judge(
+    consumer: &DesiredConsumer,
+    arn: &EntityArn,
+    observed: &Observed,
+    policy: Option<&KeyHalf<'_>>,
+) -> PrincipalVerdict {
     let unknown = |reason: String| PrincipalVerdict {
         arn: arn.clone(),
         unique_id: observed.entity(arn).map(|state| state.unique_id.clone()),
@@ -84,10 +100,10 @@ fn judge(consumer: &DesiredConsumer, arn: &EntityArn, observed: &Observed, key: 
     if let Some(dead) = unusable(observed) {
         return PrincipalVerdict { value: VerdictValue::Denied, ..unknown(dead) };
     }
-    let (Some(key), Some(document)) = (key, observed.document()) else {
-        return unknown("the key policy could not be read".to_owned());
-    };
-    decide(consumer, arn, state, key, document)
+    match policy {
+        None => unknown("the key policy could not be read".to_owned()),
+        Some(policy) => decide(consumer, arn, state, policy),
+    }
 }
 
 /// What keeps everybody from using the key.
@@ -103,13 +119,13 @@ fn decide(
     consumer: &DesiredConsumer,
     arn: &EntityArn,
     state: &EntityState,
-    key: &KeyArn,
-    document: &PolicyDocument,
+    KeyHalf { key, document, ours }: &KeyHalf<'_>,
 ) -> PrincipalVerdict {
     let caller = Caller { arn, unique_id: Some(&state.unique_id) };
     let foreign = key.account() != arn.account();
     let mut allowed = 0;
     let mut conditions = BTreeSet::new();
+    let mut overlap = Overlap::default();
     let mut denials: BTreeMap<(Half, String), Denial> = BTreeMap::new();
     for action in expanded(&consumer.actions) {
         // Across accounts the action does nothing whatever both halves say (D§2.1).
@@ -117,8 +133,9 @@ fn decide(
             continue;
         }
         match verdict(document, &state.policies, key, &caller, &action) {
-            Verdict::Allowed { conditions: stated, .. } => {
+            Verdict::Allowed { by, conditions: stated } => {
                 allowed += 1;
+                overlap.add(ours, by, &action);
                 conditions.extend(stated);
             }
             Verdict::Denied { half, reason } => {
@@ -138,7 +155,7 @@ fn decide(
         arn: arn.clone(),
         unique_id: Some(state.unique_id.clone()),
         value,
-        reason: reason(&conditions, denials.values(), value),
+        reason: reason(&conditions, denials.values(), value, overlap.reason(allowed)),
         blocks: blocks(denials, value),
     }
 }
@@ -175,11 +192,13 @@ fn reason<'a>(
     conditions: &BTreeSet<String>,
     denials: impl Iterator<Item = &'a Denial>,
     value: VerdictValue,
+    overlap: Option<String>,
 ) -> Option<String> {
     let mut parts: Vec<String> = denials.map(|denial| denial.text(value)).collect();
     if parts.is_empty() && !conditions.is_empty() {
         parts.push(format!("if {}", conditions.iter().cloned().collect::<Vec<_>>().join(" and ")));
     }
+    parts.extend(overlap);
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 

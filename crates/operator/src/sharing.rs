@@ -36,7 +36,7 @@ use crate::{
 /// nobody thought of.
 const LONGEST: Duration = Duration::from_mins(2);
 /// Age of a reading that objects of one sweep share.
-const SHARED_READING: Duration = Duration::from_secs(5);
+pub(crate) const SHARED_READING: Duration = Duration::from_secs(5);
 
 /// A reconcile that Kubernetes itself kept from ending.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +106,7 @@ async fn share(object: &SharedKey, context: &Context) -> Result<Summary, Error> 
     Ok(summary)
 }
 
-fn desired(
+pub(crate) fn desired(
     object: &SharedKey,
     context: &Context,
     name: &ObjectName,

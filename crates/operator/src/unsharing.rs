@@ -10,6 +10,7 @@ use sharedkey_api::{ABANDON, DeletionPolicy, Mode, SharedKey, conditions::Reason
 use sharedkey_engine::{
     ledger::{Record, Resource},
     names::ObjectName,
+    overlap,
     problem::{Class, Failure},
     revoke,
     summarise::{self, Notice},
@@ -18,7 +19,7 @@ use sharedkey_engine::{
 use crate::{
     context::{Context, now, object_name},
     patch,
-    sharing::{Done, Error, Run, publish, told},
+    sharing::{Done, Error, Run, SHARED_READING, desired, publish, told},
 };
 
 /// One step towards the end of an object.
@@ -43,7 +44,8 @@ pub(crate) async fn unshare(object: &SharedKey, context: &Context) -> Result<Act
     let Done { failures, blockers, notices, .. } = done;
     context.events.publish(object, &notices).await;
     if run.record.targets.is_empty() {
-        return release(object, context, &run.name, None).await;
+        let others = others(object, &run).await;
+        return release(object, context, &run.name, others).await;
     }
     let refusals = blockers.into_iter().map(|blocker| blocker.message);
     let mut told: Vec<String> = failures.iter().map(ToString::to_string).chain(refusals).collect();
@@ -51,6 +53,13 @@ pub(crate) async fn unshare(object: &SharedKey, context: &Context) -> Result<Act
     told.dedup();
     let why = if told.is_empty() { "not everything is gone yet".to_owned() } else { told.join("; ") };
     blocked(object, context, &run.name, &run.record, &why, &failures).await
+}
+
+/// What statements of others still allow to those with whom it was shared. An object that may no longer be told of them is not.
+async fn others(object: &SharedKey, Run { context, name, record }: &Run<'_>) -> Option<String> {
+    let desired = desired(object, context, name, record).ok()?;
+    let observed = context.aws.observe(&desired, record, SHARED_READING).await;
+    overlap::remaining(&desired, &observed)
 }
 
 /// Why what was shared stays, if it does.
