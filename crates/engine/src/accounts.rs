@@ -68,6 +68,11 @@ pub fn allows(spec: &AwsAccountSpec, namespace: &Namespace<'_>, wanted: Wanted<'
     })
 }
 
+/// Every pattern over principals that the account opens to the namespace.
+pub fn opened_principals(spec: &AwsAccountSpec, namespace: &Namespace<'_>) -> Vec<String> {
+    spec.allow.iter().filter(|rule| selects(rule, namespace)).flat_map(|rule| rule.principals.iter().cloned()).collect()
+}
+
 /// Whether any rule of the account names the namespace at all.
 pub fn opens(spec: &AwsAccountSpec, namespace: &Namespace<'_>) -> bool {
     spec.allow.iter().any(|rule| selects(rule, namespace))

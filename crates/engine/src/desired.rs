@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sharedkey_api::{DeletionPolicy, Mode, Quotas};
 use sharedkey_policy::{
     AccountId, AliasArn, EntityArn, KeyArn, Partition, PolicyArn, PolicyDocument, Region, Statement, StatementBuilder,
-    root_arn,
+    glob_match, root_arn,
 };
 
 use crate::{
@@ -90,6 +90,8 @@ pub struct DesiredConsumer {
     pub trust: Trust,
     /// The roles and users that are to use the key.
     pub principals: Vec<EntityArn>,
+    /// Patterns over the principals of its account of which the object's namespace may know that they exist.
+    pub opened: Vec<String>,
     /// What they may do.
     pub actions: BTreeSet<String>,
     /// Under which conditions.
@@ -239,6 +241,11 @@ impl DesiredConsumer {
                 ]
             }
         }
+    }
+
+    /// Whether the object may be told of a principal that its spec does not name.
+    pub fn may_know(&self, principal: &EntityArn) -> bool {
+        self.opened.iter().any(|pattern| glob_match(pattern, &principal.resource()))
     }
 
     /// Whether the other account's administrators attach their half themselves.

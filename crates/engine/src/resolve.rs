@@ -12,7 +12,7 @@ use sharedkey_policy::{
 };
 
 use crate::{
-    accounts::{Accounts, Namespace, Wanted, account_id, allows, opens, partition},
+    accounts::{Accounts, Namespace, Wanted, account_id, allows, opened_principals, opens, partition},
     desired::{Account, Conditions, Delegation, Desired, DesiredConsumer, DesiredKey, KeySource, Trust},
     ledger::Record,
     names::{Names, ObjectName, OwnerId, Part},
@@ -174,6 +174,7 @@ impl<'a> Resolver<'a> {
             name: spec.name.clone(),
             delegation: delegation(spec, key, &account, trust),
             account,
+            opened: reach.as_ref().map(|(_, spec)| opened_principals(spec, &self.namespace)).unwrap_or_default(),
             reach: reach.map(|(way, _)| way),
             trust,
             principals,

@@ -256,6 +256,7 @@ pub(crate) fn consumer(partner: &Tenant, principals: Vec<EntityArn>) -> DesiredC
         reach: Some(partner.reach("partner")),
         trust: Trust::Principals,
         principals,
+        opened: vec!["*".into()],
         actions: BTreeSet::from(["kms:Decrypt".to_owned(), "kms:DescribeKey".to_owned()]),
         conditions: Conditions::default(),
         aws_service_grants: false,

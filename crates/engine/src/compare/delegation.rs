@@ -38,7 +38,7 @@ pub(super) fn entity_missing(case: &Case<'_>) -> Vec<Finding> {
             let Some(Ok(Entity::Absent { elsewhere })) = case.observed.entities.get(principal) else { continue };
             let existed = case.left_out.contains_key(principal)
                 || consumer.trust == Trust::Account && case.record.unique_id(principal).is_some();
-            let (observed, advice) = match elsewhere {
+            let (observed, advice) = match elsewhere.as_ref().filter(|other| consumer.may_know(other)) {
                 Some(other) => {
                     (other.to_string(), format!("; the same name exists as {other}, and the path is part of the name"))
                 }
@@ -231,6 +231,16 @@ mod tests {
         let elsewhere = Some(arn("arn:aws:iam::444455556666:role/team/App"));
         world.observed.entities.insert(arn(APP), Ok(Entity::Absent { elsewhere }));
         insta::assert_snapshot!(world.check(entity_missing)[0].message, @r#"arn:aws:iam::444455556666:role/App of consumer "partner" does not exist in account 444455556666; the same name exists as arn:aws:iam::444455556666:role/team/App, and the path is part of the name; create it, or remove it from the spec"#);
+    }
+
+    #[test]
+    fn a_principal_under_another_path_that_no_rule_opens_is_not_told_of() {
+        let mut world = World::fresh();
+        let elsewhere = Some(arn("arn:aws:iam::444455556666:role/team/App"));
+        world.observed.entities.insert(arn(APP), Ok(Entity::Absent { elsewhere }));
+        world.partner().opened = vec!["role/App".into()];
+        let found = &world.check(entity_missing)[0];
+        assert_eq!((found.observed.as_deref(), found.message.contains("team")), (Some("does not exist"), false));
     }
 
     #[test]

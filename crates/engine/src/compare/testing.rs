@@ -79,6 +79,7 @@ pub(crate) fn consumer(name: &str, of: &Account, principals: &[&str]) -> Desired
         reach: Some(of.clone()),
         trust: Trust::Principals,
         principals: principals.iter().map(|text| arn(text)).collect(),
+        opened: vec!["*".into()],
         actions: actions.map(String::from).into(),
         conditions: Conditions::default(),
         aws_service_grants: false,
