@@ -8,20 +8,37 @@ use kube::{
     api::{Patch, PatchParams},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use sharedkey_api::{FINALIZER, GROUP};
 
 const MANAGER: &str = "sharedkey-operator";
 
-/// Writes a status by server-side apply. Forced, because status has one owner.
+/// Writes a status by server-side apply. Forced, because status has one owner; and what somebody else put beside it is taken out,
+/// because apply leaves that alone, and it would be told for ever.
 pub(crate) async fn status<K, S>(api: &Api<K>, object: &K, status: &S) -> Result<(), kube::Error>
 where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize,
     S: Serialize,
 {
     let body = json!({ "apiVersion": format!("{GROUP}/v1alpha1"), "kind": K::kind(&()), "status": status });
-    api.patch_status(&object.name_any(), &PatchParams::apply(MANAGER).force(), &Patch::Apply(&body)).await?;
-    Ok(())
+    let written =
+        api.patch_status(&object.name_any(), &PatchParams::apply(MANAGER).force(), &Patch::Apply(&body)).await?;
+    let wanted = fields(body, "status");
+    let found = fields(serde_json::to_value(written).map_err(kube::Error::SerdeError)?, "status");
+    if found == wanted {
+        return Ok(());
+    }
+    let mut whole: Map<String, Value> = found.into_iter().map(|(field, _)| (field, Value::Null)).collect();
+    whole.extend(wanted);
+    let body = json!({ "status": whole });
+    api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&body)).await.map(drop)
+}
+
+fn fields(mut object: Value, name: &str) -> Map<String, Value> {
+    match object[name].take() {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
 }
 
 /// Whether the object carries our finalizer.
