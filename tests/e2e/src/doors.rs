@@ -1,8 +1,9 @@
 //! Accounts that let the operator in no more, and again.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use serde_json::Value;
 
-use crate::{Side, Stage, logins};
+use crate::{Side, Stage, hands::decoded, logins};
 
 impl Stage {
     /// An account asks for another external id than the operator has, and ends the sessions that are open: from one moment to
@@ -17,10 +18,25 @@ impl Stage {
         self.trust(side, logins::EXTERNAL_ID).await
     }
 
-    async fn trust(&self, side: &Side, external_id: &str) -> Result<()> {
-        let trust = logins::trusting(&self.home.user, external_id);
+    /// The account trusts nobody with the operator's role any more, and ends the sessions that are open. Returns what it trusted.
+    pub async fn distrust(&self, side: &Side) -> Result<Value> {
+        let iam = side.account.root().iam();
+        let role = iam.get_role().role_name(logins::ROLE).send().await?.role.context("a role")?;
+        let text = role.assume_role_policy_document.context("a trust policy")?;
+        self.trust_as(side, &logins::nobody()).await?;
+        self.home.world.aws.expire_sessions(&side.account).await?;
+        decoded(&text)
+    }
+
+    /// The account trusts as it did.
+    pub async fn trust_as(&self, side: &Side, trust: &Value) -> Result<()> {
         let request = side.account.root().iam().update_assume_role_policy().role_name(logins::ROLE);
         request.policy_document(trust.to_string()).send().await?;
         Ok(())
+    }
+
+    async fn trust(&self, side: &Side, external_id: &str) -> Result<()> {
+        let trust = logins::trusting(&self.home.user, external_id);
+        self.trust_as(side, &trust).await
     }
 }

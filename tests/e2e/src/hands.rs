@@ -97,6 +97,26 @@ impl Hands {
         Ok(())
     }
 
+    /// Deletes a role or user with its inline policies and access keys.
+    pub async fn delete_entity(&self, entity: &str) -> Result<()> {
+        for name in self.inline(entity).await?.keys() {
+            self.delete_inline(entity, name).await?;
+        }
+        match Entity::of(entity)? {
+            Entity::Role(role) => {
+                self.0.delete_role().role_name(role).send().await?;
+            }
+            Entity::User(user) => {
+                let keys = self.0.list_access_keys().user_name(user).send().await?.access_key_metadata;
+                for key in keys.into_iter().filter_map(|key| key.access_key_id) {
+                    self.0.delete_access_key().user_name(user).access_key_id(key).send().await?;
+                }
+                self.0.delete_user().user_name(user).send().await?;
+            }
+        }
+        Ok(())
+    }
+
     /// The managed policies that are attached to a role or user.
     pub async fn attached(&self, entity: &str) -> Result<BTreeSet<String>> {
         let attached = match Entity::of(entity)? {
@@ -183,6 +203,6 @@ impl Hands {
 }
 
 /// IAM returns documents URL-encoded (D§4.2).
-fn decoded(text: &str) -> Result<Value> {
+pub(crate) fn decoded(text: &str) -> Result<Value> {
     Ok(serde_json::from_str(&percent_decode_str(text).decode_utf8()?)?)
 }

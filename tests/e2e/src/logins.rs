@@ -69,6 +69,11 @@ pub(crate) fn trusting(who: &str, external_id: &str) -> Value {
     }))
 }
 
+/// The trust policy of a role that lets nobody in.
+pub(crate) fn nobody() -> Value {
+    document(&json!({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}))
+}
+
 fn document(statement: &Value) -> Value {
     json!({"Version": "2012-10-17", "Statement": [statement]})
 }

@@ -1,11 +1,17 @@
 //! Somebody changes AWS behind the operator's back: status says what differs, where, for whom and what that means. Enforce heals
 //! it, Observe leaves it as it is.
 
+mod blocked;
 mod change;
+mod copies;
 mod delegation;
+mod doors;
 mod harmless;
+mod key;
 mod key_policy;
+mod principals;
 mod scene;
+mod trouble;
 
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
@@ -26,6 +32,15 @@ const LOOKS: u64 = 3;
 async fn everywhere(consumer: &Value, story: impl AsyncFn(&Scene) -> Result<()>) -> Result<()> {
     let told = ["aws-cn", "aws"].map(async |partition| {
         let scene = Scene::open(partition, consumer).await?;
+        story(&scene).await.with_context(|| partition.to_owned())
+    });
+    try_join_all(told).await.map(drop)
+}
+
+/// The same with a key that is named by an alias.
+async fn everywhere_by_alias(story: impl AsyncFn(&Scene) -> Result<()>) -> Result<()> {
+    let told = ["aws-cn", "aws"].map(async |partition| {
+        let scene = Scene::open_by_alias(partition).await?;
         story(&scene).await.with_context(|| partition.to_owned())
     });
     try_join_all(told).await.map(drop)

@@ -11,7 +11,7 @@ use sharedkey_e2e::{DEADLINE, Hands, Side, Stage, is_for, key_document, says, sp
 use sharedkey_harness::{
     aws::{Calls, Key},
     cluster::{ServiceAccountRef, apply, client_as},
-    wait_for,
+    wait_for, wait_for_object,
 };
 
 /// The operator in the accounts that it enters.
@@ -89,11 +89,15 @@ impl Siege {
         spec(&self.stage, key, fields)
     }
 
-    /// Changes an `AwsAccount`, as its administrators do.
+    /// Changes an `AwsAccount`, as its administrators do, and waits until the operator knows.
     pub(crate) async fn patch_account(&self, name: &str, spec: Value) -> Result<()> {
         let api: Api<AwsAccount> = Api::all(self.admin.clone());
         api.patch(name, &PatchParams::default(), &Patch::Merge(json!({"spec": spec}))).await?;
-        Ok(())
+        let known = |account: &AwsAccount| {
+            let observed = account.status.as_ref().and_then(|status| status.observed_generation);
+            observed == account.metadata.generation
+        };
+        wait_for_object(&api, name, "the change is known", DEADLINE, known).await.map(drop)
     }
 
     /// The API server does not take an object, and says why.

@@ -180,6 +180,23 @@ async fn names_that_could_be_joined_to_one_stay_apart() -> Result<()> {
     siege.holds().await
 }
 
+#[tokio::test]
+async fn a_principal_that_is_not_opened_is_not_found_by_its_name() -> Result<()> {
+    // Given a user below a path that is not opened, and a spec that tries its name below one that is
+    let siege = Siege::lay().await?;
+    siege.stage.partner.account.create_user("/finance/", "Treasurer").await?;
+    let spec = principal(&siege, json!({"user": "team/Treasurer"}));
+    siege.stage.share("orders", spec).await?;
+
+    // Then it is told as one that does not exist
+    let message = siege.stage.stalled("orders", Reason::PrincipalNotFound).await?;
+    says(&message, &["user/team/Treasurer", "does not exist"])?;
+    let told = serde_json::to_string(&siege.stage.status("orders").await?)?;
+    ensure!(!told.contains("finance"), "{told}");
+    siege.holds().await?;
+    siege.stage.nothing_written().await
+}
+
 fn key(siege: &Siege, key: Value) -> Value {
     siege.with(key, json!({}))
 }

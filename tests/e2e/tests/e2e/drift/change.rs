@@ -130,6 +130,14 @@ impl Seen {
         }
     }
 
+    /// Of the key itself.
+    pub(crate) fn of_key(scene: &Scene, kind: DriftKind, subject: String) -> Self {
+        Self {
+            message: vec![subject.clone()],
+            ..Self::new(kind, DriftLayer::Key, scene.stage.owner.account.id(), subject)
+        }
+    }
+
     /// On the consumer's side, in a policy or about a principal.
     pub(crate) fn in_delegation(scene: &Scene, kind: DriftKind, subject: String) -> Self {
         Self {
@@ -168,6 +176,16 @@ impl Seen {
     pub(crate) fn difference(self, expected: &[&str], observed: &[&str]) -> Self {
         let owned = |parts: &[&str]| parts.iter().map(ToString::to_string).collect();
         Self { expected: owned(expected), observed: owned(observed), ..self }
+    }
+
+    /// About another thing than our statement, and the message still names that.
+    pub(crate) fn about(self, subject: &str) -> Self {
+        Self { subject: subject.to_owned(), ..self }
+    }
+
+    /// The message speaks of a principal in place of the key.
+    pub(crate) fn about_principal(self, principal: &str) -> Self {
+        Self { message: vec![principal.to_owned()], ..self }
     }
 
     /// And this in its message.

@@ -42,6 +42,11 @@ async fn nothing_is_told(scene: &Scene) -> Result<()> {
         stage.owner.account.put_key_policy(&stage.key, &document).await?;
         in_sync(scene).await.context(*name)?;
     }
+    // Whitespace is no matter of documents, so this one is a text.
+    let text =
+        serde_json::to_string_pretty(&stage.owner.account.key_policy(&stage.key).await?)?.replace('\n', "\r\n\t ");
+    scene.kms().put_key_policy().key_id(&stage.key.id).policy(text).send().await?;
+    in_sync(scene).await.context("the document has other whitespace")?;
     let hands = Hands::of(&stage.partner.account);
     let (own, foreign) = (
         scene.policy_name(),
@@ -68,6 +73,15 @@ const KEY_POLICY: &[(&str, Edit)] = &[
         let statement = json!({
             "Sid": "Allow auditors", "Effect": "Allow", "Principal": {"AWS": scene.stage.owner.account.root_arn()},
             "Action": "kms:DescribeKey", "Resource": "*",
+        });
+        if let Some(statements) = document["Statement"].as_array_mut() {
+            statements.push(statement);
+        }
+    }),
+    ("a foreign statement allows what ours allows, and everything else", |scene, document| {
+        let statement = json!({
+            "Sid": "Break glass", "Effect": "Allow", "Principal": {"AWS": [scene.stage.role, scene.stage.user]},
+            "Action": ["kms:Encrypt", "kms:*"], "Resource": "*",
         });
         if let Some(statements) = document["Statement"].as_array_mut() {
             statements.push(statement);

@@ -23,13 +23,13 @@ async fn changes_of_the_key_policy_are_watched() -> Result<()> {
 }
 
 #[tokio::test]
-async fn conditions_that_were_taken_out_are_put_in_again() -> Result<()> {
-    everywhere(&conditions(), async |scene| healed(scene, &[CONDITION_REMOVED]).await).await
+async fn changed_conditions_are_healed() -> Result<()> {
+    everywhere(&conditions(), async |scene| healed(scene, CONDITIONS).await).await
 }
 
 #[tokio::test]
-async fn conditions_that_were_taken_out_are_named() -> Result<()> {
-    everywhere(&conditions(), async |scene| watched(scene, &[CONDITION_REMOVED]).await).await
+async fn changed_conditions_are_watched() -> Result<()> {
+    everywhere(&conditions(), async |scene| watched(scene, CONDITIONS).await).await
 }
 
 #[tokio::test]
@@ -150,19 +150,31 @@ fn conditions() -> Value {
     json!({"conditions": {"encryptionContext": {"department": "orders"}}})
 }
 
-const CONDITION_REMOVED: Change = Change {
-    name: "the condition is removed",
-    make: Make::KeyPolicy(|scene, document| {
-        if let Some(statement) = ours(scene, document).as_object_mut() {
-            statement.remove("Condition");
-        }
-    }),
-    seen: |scene| {
-        let condition = "condition StringEquals kms:EncryptionContext:department: ";
-        let (expected, observed) = (format!("{condition}[orders]"), format!("{condition}absent"));
-        vec![changed(scene).difference(&[&expected], &[&observed])]
+const CONDITIONS: &[Change] = &[
+    Change {
+        name: "the condition is removed",
+        make: Make::KeyPolicy(|scene, document| {
+            if let Some(statement) = ours(scene, document).as_object_mut() {
+                statement.remove("Condition");
+            }
+        }),
+        seen: |scene| vec![condition(scene, "absent")],
     },
-};
+    Change {
+        name: "the condition is changed",
+        make: Make::KeyPolicy(|scene, document| {
+            ours(scene, document)["Condition"] =
+                json!({"StringEquals": {"kms:EncryptionContext:department": "invoices"}});
+        }),
+        seen: |scene| vec![condition(scene, "[invoices]")],
+    },
+];
+
+fn condition(scene: &Scene, observed: &str) -> Seen {
+    let condition = "condition StringEquals kms:EncryptionContext:department: ";
+    let (expected, observed) = (format!("{condition}[orders]"), format!("{condition}{observed}"));
+    changed(scene).difference(&[&expected], &[&observed])
+}
 
 fn without_ours(scene: &Scene, document: &mut Value) {
     let sid = scene.sid();
