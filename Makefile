@@ -17,9 +17,9 @@ test: ## Run every lint and every test
 lint: ## Run the lints alone
 	@tests/lint.sh
 
-crds: ## Generate crds/ and docs/reference/api.md from the types
-	@echo '==> generating crds/ and docs/reference/api.md'
-	@tests/generate.sh crds docs/reference/api.md
+crds: ## Generate crds/ and docs/reference/ from the types
+	@echo '==> generating crds/ and docs/reference/'
+	@tests/generate.sh crds docs/reference
 
 bench: ## Measure what a sweep costs (read the table by ratios)
 	@echo '==> building with optimisations and measuring: parse, compare, fingerprint, merge for policies of 1, 8 and 32 KB'

@@ -9,9 +9,10 @@ generated() {
   fresh=$(mktemp -d)
   # shellcheck disable=SC2064 # the folder of now
   trap "rm -rf '$fresh'" RETURN
-  tests/generate.sh "$fresh/crds" "$fresh/api.md" &&
+  mkdir "$fresh/reference"
+  tests/generate.sh "$fresh/crds" "$fresh/reference" &&
     diff --recursive --unified crds "$fresh/crds" &&
-    diff --unified docs/reference/api.md "$fresh/api.md" ||
+    diff --recursive --unified docs/reference "$fresh/reference" ||
     { echo "generated files are not what the types say: run make crds and commit the result" >&2; return 1; }
 }
 

@@ -24,6 +24,7 @@ use crate::limits;
     strum::Display,
     strum::AsRefStr,
     strum::EnumIter,
+    strum::EnumMessage,
 )]
 #[serde(rename_all = "camelCase")]
 #[strum(serialize_all = "camelCase")]
@@ -34,6 +35,13 @@ pub enum DriftLayer {
     KeyPolicy,
     /// The policies on roles and users, in the consumer's account.
     Delegation,
+}
+
+impl DriftLayer {
+    /// Where it is, in a sentence for users.
+    pub fn doc(&self) -> &'static str {
+        self.get_documentation().unwrap_or_default()
+    }
 }
 
 /// What differs: a closed list. The doc comment of each is its meaning for users, see [`DriftKind::doc`].
@@ -56,43 +64,84 @@ pub enum DriftLayer {
 )]
 pub enum DriftKind {
     /// The key does not exist.
+    #[strum(
+        detailed_message = "Correct the key by a new object, for the field is immutable, or create the key or alias."
+    )]
     KeyMissing,
     /// The key is disabled.
+    #[strum(detailed_message = "Enable it with kms:EnableKey.")]
     KeyDisabled,
     /// The key is scheduled for deletion.
+    #[strum(
+        detailed_message = "Stop it with kms:CancelKeyDeletion before the date in the message, then kms:EnableKey."
+    )]
     KeyPendingDeletion,
     /// The key cannot be used in its state.
+    #[strum(detailed_message = "Import its key material, bring its key store back, or wait while it is created.")]
     KeyUnavailable,
     /// The alias points to another key than the one that it meant at first.
+    #[strum(
+        detailed_message = "Point the alias back, or create a new SharedKey for the other key; this one stays with its key."
+    )]
     AliasMoved,
     /// A statement of the object is not in the key policy.
+    #[strum(
+        detailed_message = "Find out who took it away (CloudTrail, PutKeyPolicy); a tool that owns the whole policy has to keep statements of others."
+    )]
     StatementMissing,
     /// A statement of the object says something else than the spec.
+    #[strum(
+        detailed_message = "Find out who changed it (CloudTrail, PutKeyPolicy); change the SharedKey instead, for the statement follows it."
+    )]
     StatementChanged,
-    /// A statement of the object is in the key policy more than once.
+    /// A statement of the object is in the key policy more than once, under its own Sid or as a copy under another one.
+    #[strum(
+        detailed_message = "Nothing where it stands under our own Sid; a copy in a statement of others is left, so remove it unless somebody else needs it."
+    )]
     StatementDuplicated,
     /// A statement of the object no longer names a principal that it has to.
+    #[strum(
+        detailed_message = "Find out who took it out (CloudTrail, PutKeyPolicy); remove it from the spec if it is right that it is gone."
+    )]
     PrincipalMissing,
     /// A principal was deleted and created again; the key policy trusts the old one.
+    #[strum(
+        detailed_message = "If the new one is to be trusted, remove it from the spec and add it again, or set healRecreatedPrincipals: true."
+    )]
     PrincipalRecreated,
     // KMS puts the id in place of the ARN (D§1.4).
     /// A statement names a principal that was deleted, by its unique id.
+    #[strum(
+        detailed_message = "Remove the principal from the spec, and add it again to trust one that was created anew."
+    )]
     OrphanedPrincipal,
     /// The key policy cannot be understood.
+    #[strum(detailed_message = "Correct the key policy by hand; until then nothing is written to it.")]
     PolicyUnreadable,
     /// A policy of the object is not on its role or user.
+    #[strum(
+        detailed_message = "Find out who deleted it (CloudTrail, DeleteRolePolicy and its like); remove the principal from the spec if it is right."
+    )]
     PolicyMissing,
     /// A policy of the object says something else than the spec.
+    #[strum(detailed_message = "Change the SharedKey instead, for the policy follows it.")]
     PolicyChanged,
     /// A managed policy of the object is not attached to its role or user.
+    #[strum(
+        detailed_message = "Find out who detached it (CloudTrail, DetachRolePolicy and its like); remove the principal from the spec if it is right."
+    )]
     PolicyDetached,
     /// Another version of a managed policy is its default.
+    #[strum(detailed_message = "Change the SharedKey instead, for the policy follows it.")]
     DefaultVersionChanged,
     /// A role or user that has to carry a policy does not exist.
+    #[strum(detailed_message = "Create it, correct its name and path, or remove it from the spec.")]
     EntityMissing,
     /// A permissions boundary keeps a principal from the key.
+    #[strum(detailed_message = "Let the permissions boundary that the message names allow the actions on the key.")]
     BlockedByBoundary,
     /// A policy on a principal denies it the key.
+    #[strum(detailed_message = "Remove the Deny that the message names, or make an exception in it for the key.")]
     BlockedByDeny,
 }
 
@@ -100,6 +149,11 @@ impl DriftKind {
     /// What the kind means, in a sentence for users.
     pub fn doc(&self) -> &'static str {
         self.get_documentation().unwrap_or_default()
+    }
+
+    /// What a person can do about it, in a sentence.
+    pub fn remedy(&self) -> &'static str {
+        self.get_detailed_message().unwrap_or_default()
     }
 
     /// The layer that the kind belongs to.
@@ -209,9 +263,10 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_is_documented_in_one_sentence() {
-        for kind in DriftKind::iter() {
-            assert!(kind.doc().ends_with('.') && !kind.doc().contains('\n'), "{kind}: {:?}", kind.doc());
+    fn every_kind_and_layer_says_what_it_means_and_every_kind_what_to_do() {
+        let kinds = DriftKind::iter().flat_map(|kind| [kind.doc(), kind.remedy()]);
+        for sentence in kinds.chain(DriftLayer::iter().map(|layer| layer.doc())) {
+            assert!(sentence.ends_with('.') && !sentence.contains('\n'), "{sentence:?}");
         }
     }
 

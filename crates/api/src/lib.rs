@@ -13,6 +13,7 @@
 #![expect(unreachable_pub, reason = "kube's KubeSchema repeats each struct, with its `pub`, inside of a function")]
 
 mod account;
+mod catalogue;
 mod cel;
 pub mod conditions;
 mod crds;
@@ -28,6 +29,7 @@ pub use account::{
     AllowRule, Ambient, AssumeRole, AwsAccount, AwsAccountSpec, AwsAccountStatus, Credentials, Endpoints, Identity,
     LocalSecretRef, NamespaceRule, Quotas, SecretKeyRef, Sharing, WebIdentity,
 };
+pub use catalogue::catalogue;
 pub use conditions::{ConditionType, Reason};
 pub use crds::{CrdFile, crd_files, crds};
 pub use drift::{Drift, DriftKind, DriftLayer, LastCorrection};

@@ -11,7 +11,7 @@ use crate::{
 
 const HEAD: &str = "# API reference
 
-<!-- Generated from crates/api by `cargo run -p sharedkey-api --bin apidoc -- docs/reference/api.md`; do not edit. -->
+<!-- Generated from crates/api by `cargo run -p sharedkey-api --bin apidoc -- docs/reference/api.md docs/reference/reasons.md`; do not edit. -->
 
 Group `sharedkey.dev`, version `v1alpha1`. `kubectl explain awsaccount` and `kubectl explain sharedkey` show the same in a
 terminal.
@@ -118,7 +118,7 @@ fn drift() -> String {
     table("Kinds of drift", &["Layer", "Kind", "Meaning", "Healed in Enforce"], rows)
 }
 
-fn table(title: &str, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+pub(crate) fn table(title: &str, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let head = [head.iter().map(ToString::to_string).collect(), vec!["---".to_owned(); head.len()]];
     let lines = head.into_iter().chain(rows).map(|cells: Vec<String>| {
         let cells: Vec<String> = cells.iter().map(|cell| cell_text(cell)).collect();
@@ -133,7 +133,7 @@ fn cell_text(text: &str) -> String {
     if text.starts_with('`') { text } else { text.replace('*', "\\*") }
 }
 
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     format!("`{text}`")
 }
 

@@ -1,9 +1,13 @@
-//! Writes the API reference into a file: `apidoc docs/reference/api.md`.
+//! Writes the API reference and the catalogue of reasons: `apidoc docs/reference/api.md docs/reference/reasons.md`.
 
 use std::{env, error::Error, fs};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let file = env::args_os().nth(1).ok_or("usage: apidoc FILE")?;
-    fs::write(file, sharedkey_api::reference()?)?;
+    let mut files = env::args_os().skip(1);
+    let (Some(reference), Some(catalogue), None) = (files.next(), files.next(), files.next()) else {
+        return Err("usage: apidoc API_FILE REASONS_FILE".into());
+    };
+    fs::write(reference, sharedkey_api::reference()?)?;
+    fs::write(catalogue, sharedkey_api::catalogue())?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tables::{Case, EnforcedBy, Table};
 use kube::core::cel::Validator;
 use serde_json::Value;
-use sharedkey_api::{AwsAccount, SharedKey, crd_files, crds, reference};
+use sharedkey_api::{AwsAccount, SharedKey, catalogue, crd_files, crds, reference};
 
 /// The schema of each kind.
 #[expect(clippy::unwrap_used, reason = "no test here means anything without the CRDs")]
@@ -182,10 +182,9 @@ fn the_folder_crds_is_what_the_types_say() {
 
 #[test]
 fn the_reference_is_what_the_types_say() {
-    let path = format!("{}/../../docs/reference/api.md", env!("CARGO_MANIFEST_DIR"));
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == reference().unwrap(),
-        "{path} is out of date: run `cargo run -p sharedkey-api --bin apidoc -- {path}`"
-    );
+    for (name, page) in [("api.md", reference().unwrap()), ("reasons.md", catalogue())] {
+        let path = format!("{}/../../docs/reference/{name}", env!("CARGO_MANIFEST_DIR"));
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == page, "docs/reference/{name} is out of date: run `make crds`");
+    }
 }
