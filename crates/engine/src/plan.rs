@@ -490,6 +490,8 @@ impl Planner<'_> {
 }
 
 #[cfg(test)]
+mod contention;
+#[cfg(test)]
 mod convergence;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use sharedkey_policy::{
     fingerprint,
 };
 
-use super::{Case, Comparison, Finding, compare};
+use super::{Case, Cause, Comparison, Finding, compare};
 use crate::{
     desired::{Account, Conditions, Delegation, Desired, DesiredConsumer, DesiredKey, KeySource, Trust},
     ledger::{CONTENDED_WITHIN, Record, Resource, State, Target},
@@ -301,7 +301,9 @@ impl World {
         let comparison = self.compare();
         self.forget_who_left();
         let plan = plan::plan(&self.desired, &self.seen(), &self.record, &comparison, self.clock());
-        aws::apply(self, &plan);
+        let undone = comparison.findings.iter().filter(|finding| finding.cause == Cause::Drift);
+        let undone: Vec<Resource> = undone.filter_map(|finding| finding.resource.clone()).collect();
+        aws::apply(self, &plan, &undone);
         plan
     }
 
@@ -356,6 +358,6 @@ pub(crate) fn page(findings: &[Finding]) -> String {
     findings.iter().map(told).collect::<Vec<_>>().join("\n")
 }
 
-pub(crate) fn kinds(findings: &[Finding]) -> Vec<(sharedkey_api::DriftKind, super::Cause)> {
+pub(crate) fn kinds(findings: &[Finding]) -> Vec<(sharedkey_api::DriftKind, Cause)> {
     findings.iter().map(|finding| (finding.kind, finding.cause)).collect()
 }

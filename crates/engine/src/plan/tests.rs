@@ -15,6 +15,9 @@ fn page(plan: &Plan) -> String {
     let mut lines = Vec::new();
     for step in &plan.steps {
         lines.push(format!("{}: {}", step.account.name, step.action));
+        if let Action::PutKeyPolicy { prune: true, .. } = &step.action {
+            lines.push("  takes deleted principals out of statements of others".to_owned());
+        }
         lines.extend(written(&step.action).into_iter().map(|text| format!("    {}", text.replace(KEY, "KEY"))));
         for Target { resource, principals, .. } in &step.records {
             let ids: Vec<&str> = principals.values().map(String::as_str).collect();
@@ -283,4 +286,82 @@ fn what_a_write_of_ours_may_still_show_is_waited_for() {
         }),
         ""
     );
+}
+
+const NEW_ID: &str = "AROAAPP0000000000002";
+
+#[test]
+fn a_recreated_principal_is_trusted_again_where_the_spec_says_so() {
+    let healing = |world: &mut World| {
+        world.recreate(APP, NEW_ID);
+        world.desired.heal_recreated = true;
+    };
+    // IAM deletes inline policies with their role, so the other half is written again too (D§4.2).
+    insta::assert_snapshot!(changed(healing));
+    let mut world = World::shared();
+    healing(&mut world);
+    world.settle();
+    assert_eq!(world.compare().findings, []);
+    assert_eq!(world.record.unique_id(&arn(APP)), Some(NEW_ID));
+}
+
+#[test]
+fn who_is_gone_cannot_be_trusted_again() {
+    for heal_recreated in [false, true] {
+        let mut world = World::shared();
+        world.delete(APP);
+        world.desired.heal_recreated = heal_recreated;
+        assert_eq!(world.settle().steps.len(), 0);
+        assert!(world.compare().left_out.contains_key(&arn(APP)));
+    }
+}
+
+#[test]
+fn foreign_orphans_go_with_a_write_where_the_spec_says_so_and_never_on_their_own() {
+    let orphaned = |prune: bool, gone: bool| {
+        let mut world = World::shared();
+        let both = ORPHAN.replace(
+            "\"AROAXYZ0000000000001\"",
+            "[\"AROAXYZ0000000000001\",\"arn:aws:iam::111122223333:role/Auditor\"]",
+        );
+        let ours = if gone { vec![FOREIGN[0], &both, ORPHAN] } else { vec![FOREIGN[0], &both, ORPHAN, OURS] };
+        world.put_statements(&ours);
+        world.desired.prune_foreign_orphans = prune;
+        world
+    };
+    assert_eq!(page(&orphaned(true, false).plan()), "");
+    assert_eq!(orphaned(false, true).plan().blockers[0].reason, Reason::ForeignOrphan);
+    let mut world = orphaned(true, true);
+    insta::assert_snapshot!(page(&world.settle()));
+    let texts: Vec<_> =
+        world.observed.document().unwrap().statements().iter().map(|one| one.to_json().to_owned()).collect();
+    insta::assert_snapshot!(texts.join("\n"));
+}
+
+#[test]
+fn after_a_lost_ledger_what_stands_is_adopted_and_the_rest_is_written() {
+    let lost = |change: &dyn Fn(&mut World)| {
+        let mut world = World::shared();
+        world.record = Record::default();
+        change(&mut world);
+        world
+    };
+    insta::assert_snapshot!(page(&lost(&|world| world.entity(ANNA).inline.clear()).plan()));
+    let mut world = lost(&|_| {});
+    let before = World::shared().record;
+    world.settle();
+    assert_eq!(world.record, before);
+    world.entity(APP).inline.clear();
+    assert_eq!(world.compare().findings[0].cause, Cause::Drift);
+}
+
+#[test]
+fn a_managed_policy_is_adopted_with_its_attachments() {
+    let mut world = World::managed();
+    let before = std::mem::take(&mut world.record);
+    let plan = world.settle();
+    assert_eq!((plan.steps.len(), plan.adopts.len()), (0, before.targets.len()));
+    let resources =
+        |record: &Record| record.targets.iter().map(|target| target.resource.clone()).collect::<BTreeSet<_>>();
+    assert_eq!(resources(&world.record), resources(&before));
 }

@@ -115,3 +115,40 @@ fn the_principals_of_an_edit_are_known_to_exist_or_not() {
     let one = OURS.replace(&format!("[{APP:?},{ANNA:?}]"), &format!("{APP:?}"));
     assert!(all_exist(&put(&one), &known));
 }
+
+fn replaced(live: &PolicyDocument, wanted: PolicyDocument, prune: bool) -> Result<Option<PolicyDocument>, Refusal> {
+    let (key, owner): (KeyArn, OwnerId) = (KEY.parse().unwrap(), "prod".parse().unwrap());
+    let unique_ids = BTreeMap::new();
+    replace(live, wanted, &Scope { prune, ..scope(&key, &owner, &unique_ids) })
+}
+
+#[test]
+fn a_whole_document_is_sent_as_it_is_and_only_if_it_says_something_else() {
+    let live = document(&[FOREIGN[0], OURS]);
+    let wanted = document(&[OURS, FOREIGN[0], FOREIGN[1]]);
+    assert_eq!(replaced(&live, wanted.clone(), false), Ok(Some(wanted)));
+    let other_spelling = FOREIGN[0].replace(r#""Action":"kms:*""#, r#""Action":["KMS:*"]"#);
+    assert_eq!(replaced(&live, document(&[OURS, &other_spelling]), false), Ok(None));
+}
+
+#[test]
+fn a_whole_document_is_judged_like_any_other() {
+    let live = document(&[FOREIGN[0]]);
+    let theirs = orphaned(&OURS.replace(SID, "Theirs"));
+    let reason =
+        |wanted: &[&str]| replaced(&live, document(wanted), false).map(|sent| sent.is_some()).unwrap_err().reason;
+    assert_eq!(reason(&[FOREIGN[0], &theirs]), Reason::ForeignOrphan);
+    assert_eq!(reason(&[FOREIGN[1]]), Reason::LockoutRefused);
+    let large = FOREIGN[0].replace("Enable IAM User Permissions", &"x".repeat(MAX_KEY_POLICY_BYTES));
+    assert_eq!(reason(&[&large]), Reason::PolicyTooLarge);
+}
+
+#[test]
+fn deleted_principals_leave_a_whole_document_where_that_is_ours_to_do() {
+    let live = document(&[FOREIGN[0]]);
+    let theirs = orphaned(&OURS.replace(SID, "Theirs"));
+    let pruned = replaced(&live, document(&[FOREIGN[0], &theirs]), true).unwrap().unwrap();
+    assert!(!pruned.to_json().contains(ORPHAN) && pruned.to_json().contains(ANNA));
+    let ours = replaced(&live, document(&[FOREIGN[0], &orphaned(OURS)]), false).unwrap().unwrap();
+    assert!(!ours.to_json().contains(ORPHAN) && ours.to_json().contains(ANNA));
+}

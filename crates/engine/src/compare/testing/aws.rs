@@ -4,20 +4,26 @@ use sharedkey_policy::{AttachedDocument, PolicyDocument};
 
 use super::World;
 use crate::{
+    ledger::Resource,
     observed::{Entity, EntityState, ManagedPolicy, Observed},
     plan::{Action, Plan},
     write::{self, Scope},
 };
 
-/// Carries out a plan and keeps the ledger, as the shell does.
-pub(super) fn apply(world: &mut World, plan: &Plan) {
+/// Carries out a plan and keeps the ledger, as the shell does. `undone` is what somebody had undone of ours.
+pub(super) fn apply(world: &mut World, plan: &Plan, undone: &[Resource]) {
     plan.adopts.iter().for_each(|target| world.record.confirm(target.clone()));
     for target in plan.steps.iter().flat_map(|step| &step.records) {
         world.record.intend(target.clone());
     }
     for step in &plan.steps {
         perform(&mut world.observed, &step.action);
-        step.records.iter().for_each(|target| world.record.confirm(target.clone()));
+        for target in &step.records {
+            world.record.confirm(target.clone());
+            if undone.contains(&target.resource) {
+                world.record.note_undone(&target.resource, world.now);
+            }
+        }
         step.forgets.iter().for_each(|resource| world.record.forget(resource));
     }
 }
