@@ -11,8 +11,9 @@ pub fn key_document(owner: &Account) -> Value {
         "Statement": [
             {"Sid": "Enable IAM User Permissions", "Effect": "Allow", "Principal": {"AWS": owner.root_arn()}, "Action": "kms:*", "Resource": "*"},
             {"Sid": "Allow use through S3", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": ["kms:GenerateDataKey*", "kms:Decrypt"],
-             "Resource": "*", "Condition": {"StringEquals": {"kms:CallerAccount": owner.id(), "kms:ViaService": "s3.eu-west-1.amazonaws.com"}}},
-            {"Effect": "Deny", "Principal": "*", "NotAction": "kms:*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": false}}},
+             "Resource": "*", "Condition": {"StringEquals": {"kms:CallerAccount": owner.id(), "kms:ViaService": format!("s3.{}.amazonaws.com", owner.root().region())}}},
+            {"Effect": "Deny", "Principal": "*", "Action": ["kms:DisableKeyRotation"], "Resource": "*",
+             "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": false}}},
         ],
     })
 }
