@@ -109,9 +109,9 @@ async fn a_record_that_an_administrator_deletes_or_labels_is_written_again() -> 
         stage.share("orders", two(&stage)).await?;
         stage.ready("orders").await?;
         if label {
-            stage.label_record("orders").await?
+            stage.label_record("orders").await?;
         } else {
-            stage.lose_record("orders").await?
+            stage.lose_record("orders").await?;
         }
 
         // When something is healed, then the ledger has it again

@@ -210,7 +210,7 @@ fn action(siege: &Siege, action: &str) -> Value {
 }
 
 fn principal(siege: &Siege, principal: Value) -> Value {
-    consumer(siege, json!({"principals": [principal]}))
+    consumer(siege, json!({"principals": Value::Array(vec![principal])}))
 }
 
 fn from(siege: &Siege, account: &str) -> Value {

@@ -32,7 +32,7 @@ async fn a_statement_that_was_moved_is_put_back_and_its_copy_stays_named() -> Re
         // When our statement is renamed by hand, then it is written again under its name
         let live = scene.live().await?;
         MOVED.make(scene, &live).await?;
-        scene.stage.wait(NAME, "healed, and the copy named", |status| is_corrected(status)).await?;
+        scene.stage.wait(NAME, "healed, and the copy named", is_corrected).await?;
         let mut policy = scene.stage.owner.account.key_policy(&scene.stage.key).await?;
         ensure!(has_sid(&policy, COPY), "the copy is nobody's but the owner's");
         let (ours, copy) = (statement(&mut policy, &scene.sid()).clone(), statement(&mut policy, COPY).clone());

@@ -26,7 +26,11 @@ const STATES: &[Trouble] = &[
     Trouble {
         name: "the key is disabled",
         make: |scene| {
-            async move { Ok(drop(scene.kms().disable_key().key_id(&scene.stage.key.id).send().await?)) }.boxed()
+            async move {
+                scene.kms().disable_key().key_id(&scene.stage.key.id).send().await?;
+                Ok(())
+            }
+            .boxed()
         },
         undo: |scene| enabled(scene).boxed(),
         seen: |scene| vec![state(scene, DriftKind::KeyDisabled, "Disabled").saying("kms:EnableKey")],
@@ -35,8 +39,11 @@ const STATES: &[Trouble] = &[
     Trouble {
         name: "the key is scheduled for deletion",
         make: |scene| {
-            async move { Ok(drop(scene.kms().schedule_key_deletion().key_id(&scene.stage.key.id).send().await?)) }
-                .boxed()
+            async move {
+                scene.kms().schedule_key_deletion().key_id(&scene.stage.key.id).send().await?;
+                Ok(())
+            }
+            .boxed()
         },
         undo: |scene| {
             async move {
@@ -76,7 +83,13 @@ const ALIASES: &[Trouble] = &[
     },
     Trouble {
         name: "the alias is deleted",
-        make: |scene| async move { Ok(drop(scene.kms().delete_alias().alias_name(ALIAS).send().await?)) }.boxed(),
+        make: |scene| {
+            async move {
+                scene.kms().delete_alias().alias_name(ALIAS).send().await?;
+                Ok(())
+            }
+            .boxed()
+        },
         undo: |scene| {
             async move { scene.stage.owner.account.create_alias(ALIAS, &scene.stage.key).await.map(drop) }.boxed()
         },
