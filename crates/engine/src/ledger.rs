@@ -163,11 +163,13 @@ impl Record {
     /// Records a target before its write. One that is already applied keeps its state and fingerprint until the new write is
     /// confirmed, so that a crash in between still tells drift from our own work.
     pub fn intend(&mut self, target: Target) {
-        match self.targets.iter_mut().find(|known| known.resource == target.resource) {
-            None => self.targets.push(Target { state: State::Intended, ..target }),
-            Some(known) if known.state == State::Intended => *known = Target { state: State::Intended, ..target },
-            Some(known) => known.account_ref = target.account_ref,
-        }
+        let target = Target { state: State::Intended, ..target };
+        let before = match self.targets.iter_mut().find(|known| known.resource == target.resource) {
+            None => return self.targets.push(target),
+            Some(known) if known.state == State::Intended => std::mem::replace(known, target).principals,
+            Some(known) => return known.account_ref = target.account_ref,
+        };
+        self.keep(before);
     }
 
     /// Records that AWS confirmed a write. How often it was undone before stays known, and so does whom it no longer names.
@@ -287,6 +289,9 @@ mod tests {
             ..target("one")
         };
         let mut record = Record::default();
+        record.intend(trusting("a", Some("AROA1")));
+        record.intend(trusting("a", None));
+        assert_eq!(record.unique_id(&app), Some("AROA1"));
         record.confirm(trusting("a", Some("AROA1")));
         record.confirm(trusting("a", None));
         assert_eq!(record.unique_id(&app), Some("AROA1"));
