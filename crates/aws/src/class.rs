@@ -142,6 +142,11 @@ pub(crate) fn ends_session(code: &str) -> bool {
     CODES.contains(&code)
 }
 
+/// Whether AWS turned a call away before it did anything of it.
+pub(crate) fn is_turned_away(code: &str) -> bool {
+    TABLE.iter().any(|row| row.family == "throttled" && row.codes.contains(&code))
+}
+
 /// For things that may not be there: their absence is an answer, not a failure.
 pub(crate) fn or_absent<T>(reading: Reading<T>) -> Reading<Option<T>> {
     match reading {

@@ -11,7 +11,7 @@ use sharedkey_engine::{
 use sharedkey_policy::{Edit, KeyArn, MalformedPolicy, PolicyDocument};
 
 use super::{
-    ApplyError, KeepError, Keeper, Outcome,
+    ApplyError, KeepError, Keeper, Outcome, may_have_happened,
     meanwhile::{Meanwhile, Seen},
 };
 use crate::{
@@ -123,7 +123,9 @@ impl Aws {
                     return Ok(Outcome { changed: true, meanwhile });
                 }
                 Err(failure) if failure.class == Class::Transient => {
-                    *sent = Some(write.states(&merged));
+                    if may_have_happened(&failure) {
+                        *sent = Some(write.states(&merged));
+                    }
                     failed = Some(failure);
                     tokio::time::sleep(PAUSE * attempts).await;
                 }

@@ -24,7 +24,7 @@ use sharedkey_policy::KeyArn;
 use tokio::time::Instant;
 
 use crate::{
-    Aws,
+    Aws, class,
     recent::{Certainty, State, Subject},
 };
 
@@ -121,7 +121,7 @@ impl Aws {
     fn wrote<T>(&self, subject: Subject, replaced: State, written: State, answer: &Reading<T>) {
         let certainty = match answer {
             Ok(_) => Certainty::Confirmed,
-            Err(failure) if failure.class == Class::Transient => Certainty::Unknown,
+            Err(failure) if may_have_happened(failure) => Certainty::Unknown,
             Err(_) => return,
         };
         self.note(subject, replaced, written, certainty);
@@ -132,4 +132,9 @@ impl Aws {
         self.caches.forget(&subject, &names);
         self.recent().note(subject, replaced, written, certainty, Instant::now());
     }
+}
+
+/// Whether a write that failed may have been performed all the same.
+fn may_have_happened(failure: &Failure) -> bool {
+    failure.class == Class::Transient && !class::is_turned_away(&failure.code)
 }

@@ -195,6 +195,16 @@ async fn a_write_that_was_not_made_is_a_failure() {
 }
 
 #[tokio::test]
+async fn a_write_that_was_turned_away_is_no_write() {
+    let sharing = Sharing::new().await;
+    let fault = Fault::error("ThrottlingException", "Rate exceeded").account(&sharing.owner.account);
+    strict().await.inject(&fault.operation("PutKeyPolicy").times(3)).await.unwrap();
+    assert_eq!(failed(sharing.put(sharing.share()).await).class, Class::Transient);
+    assert!(!sharing.observe().await.key.policy.unwrap().unwrap().lagging);
+    assert!(sharing.put(sharing.share()).await.unwrap().changed);
+}
+
+#[tokio::test]
 async fn a_statement_that_somebody_removes_right_after_our_write_is_told() {
     let sharing = Sharing::new().await;
     let foreign = sharing.with_foreign_statement().await;
