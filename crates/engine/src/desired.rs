@@ -11,6 +11,7 @@ use sharedkey_policy::{
 use crate::{
     ledger::Resource,
     names::{Names, Part},
+    resolve::Refusal,
 };
 
 /// One `SharedKey`, resolved against the accounts that it names.
@@ -24,6 +25,8 @@ pub struct Desired {
     pub consumers: Vec<DesiredConsumer>,
     /// The strictest of the object's own mode and the modes of all accounts that it uses.
     pub mode: Mode,
+    /// Consumers of the spec that are refused. What was shared with them stays as it is.
+    pub refused: BTreeMap<String, Refusal>,
     /// What becomes of the halves when the object is deleted.
     pub deletion_policy: DeletionPolicy,
     /// Whether a statement under our Sid that the ledger does not know may be replaced.
@@ -255,9 +258,9 @@ impl DesiredConsumer {
 }
 
 impl Desired {
-    /// Whether a consumer of the spec names the principal.
+    /// Whether a consumer of the spec names the principal, for all that is known: a refused one may.
     pub fn asks_for(&self, principal: &EntityArn) -> bool {
-        self.consumers.iter().any(|consumer| consumer.principals.contains(principal))
+        !self.refused.is_empty() || self.consumers.iter().any(|consumer| consumer.principals.contains(principal))
     }
 
     /// Every principal that is read: those of all consumers whose account can be reached.

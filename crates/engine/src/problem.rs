@@ -45,7 +45,12 @@ impl fmt::Display for Failure {
             write!(f, ": {message}")?;
         }
         if *class == Class::OperatorUnauthorised {
-            write!(f, " (allow {action} to the role that the AwsAccount names)")?;
+            let advice = if action.starts_with("sts:AssumeRole") {
+                "check the trust policy of the role that the AwsAccount names, and its external id, issuer and audience"
+            } else {
+                "allow it to the role that the AwsAccount names"
+            };
+            write!(f, " ({advice})")?;
         }
         Ok(())
     }

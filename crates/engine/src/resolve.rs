@@ -34,6 +34,8 @@ pub struct Input<'a> {
     pub accounts: &'a Accounts,
     /// What the object has written so far.
     pub record: &'a Record,
+    /// Accounts that an administrator has deleted: they open nothing new.
+    pub leaving: &'a BTreeSet<String>,
     /// The operator.
     pub owner_id: &'a OwnerId,
 }
@@ -52,17 +54,22 @@ fn refuse<T>(reason: Reason, message: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal { reason, message: message.into() })
 }
 
-/// Resolves an object.
+/// Resolves an object. One that is refused in part after it has shared something is resolved without the consumers that are refused.
 pub fn resolve(input: &Input<'_>) -> Result<Desired, Refusal> {
     let namespace = Namespace { name: &input.object.namespace, labels: input.namespace_labels };
     let resolver = Resolver { input, namespace };
     let region: Region = parse("region", &input.spec.region)?;
     let (owner, owner_spec) = resolver.account("accountRef", &input.spec.account_ref.name, region.partition())?;
     let key = resolver.key(&owner, owner_spec, region)?;
-    let mut consumers = Vec::new();
+    let (mut consumers, mut refused) = (Vec::new(), BTreeMap::new());
     for (index, consumer) in input.spec.consumers.iter().enumerate() {
         let field = format!("consumers[{index}] ({})", consumer.name);
-        consumers.push(resolver.consumer(&field, consumer, &key)?);
+        match resolver.consumer(&field, consumer, &key) {
+            Ok(consumer) => consumers.push(consumer),
+            Err(refusal) if input.record.targets.is_empty() => return Err(refusal),
+            // What was shared before is still looked after: nothing is given, and what is no longer asked for is taken back.
+            Err(refusal) => drop(refused.insert(consumer.name.clone(), refusal)),
+        }
     }
     let names = Names::new(input.owner_id.clone(), input.object.clone());
     distinct(&names, &consumers)?;
@@ -79,6 +86,7 @@ pub fn resolve(input: &Input<'_>) -> Result<Desired, Refusal> {
         quotas: BTreeMap::new(),
         key,
         consumers,
+        refused,
     })
 }
 
@@ -98,6 +106,8 @@ impl<'a> Resolver<'a> {
     /// An account that the namespace may use, of the key's partition.
     fn account(&self, field: &str, name: &str, wanted: Partition) -> Result<(Account, &'a AwsAccountSpec), Refusal> {
         let spec = self.input.accounts.0.get(name).filter(|spec| opens(spec, &self.namespace));
+        let used = self.input.record.targets.iter().any(|target| target.account_ref == name);
+        let spec = spec.filter(|_| used || !self.input.leaving.contains(name));
         let Some(spec) = spec else {
             return refuse(
                 Reason::NotAllowed,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sharedkey_api::VerdictValue;
 use sharedkey_policy::{
-    AccountId, Caller, EntityArn, Half, KeyArn, PolicyDocument, Verdict, expand, is_cross_account, verdict,
+    AccountId, Caller, EntityArn, Half, KeyArn, PolicyDocument, Verdict, expand, is_cross_account, is_known, verdict,
 };
 
 use crate::{
@@ -127,7 +127,9 @@ fn decide(
     let mut conditions = BTreeSet::new();
     let mut overlap = Overlap::default();
     let mut denials: BTreeMap<(Half, String), Denial> = BTreeMap::new();
-    for action in expanded(&consumer.actions) {
+    let (known, strange): (Vec<String>, Vec<String>) =
+        expanded(&consumer.actions).into_iter().partition(|action| is_known(action));
+    for action in known {
         // Across accounts the action does nothing whatever both halves say (D§2.1).
         if foreign && !is_cross_account(&action) {
             continue;
@@ -147,6 +149,8 @@ fn decide(
         }
     }
     let value = match (allowed, denials.is_empty()) {
+        // Policies say what they say of an action that does not exist, and KMS permits nothing.
+        (0, true) => VerdictValue::Unknown,
         (_, true) => VerdictValue::Allowed,
         (0, false) => VerdictValue::Denied,
         _ => VerdictValue::Partial,
@@ -155,9 +159,18 @@ fn decide(
         arn: arn.clone(),
         unique_id: Some(state.unique_id.clone()),
         value,
-        reason: reason(&conditions, denials.values(), value, overlap.reason(allowed)),
+        reason: with_strange(&strange, reason(&conditions, denials.values(), value, overlap.reason(allowed))),
         blocks: blocks(denials, value),
     }
+}
+
+/// Says of which actions nothing is known: misspelled, or newer than this operator.
+fn with_strange(strange: &[String], reason: Option<String>) -> Option<String> {
+    if strange.is_empty() {
+        return reason;
+    }
+    let unknown = format!("{}: no action that this operator knows, so it is not judged", strange.join(", "));
+    Some(reason.map_or(unknown.clone(), |reason| format!("{reason}; {unknown}")))
 }
 
 /// The known actions that the patterns cover. An action that is not known yet is asked about as it is.

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::FutureExt as _;
 use kube::{
     Api, Resource as _, ResourceExt as _,
     runtime::{controller::Action, reflector::ObjectRef},
@@ -14,13 +15,13 @@ use sharedkey_engine::{
     problem::{Class, Failure},
     summarise::{self, AccountCourse, Notice, Reached, Trouble, condition, failure_reason},
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     access::{self, NoAccess},
     context::{Context, account_names, now, object_name},
     patch,
-    sharing::Error,
+    sharing::{Error, LONGEST},
 };
 
 /// Time between two looks at an account that is well.
@@ -31,7 +32,7 @@ const LEAVING: Duration = Duration::from_secs(10);
 /// Reconciles one account.
 pub(crate) async fn reconcile(account: Arc<AwsAccount>, context: Arc<Context>) -> Result<Action, Error> {
     let started = Instant::now();
-    let result = carry_out(&account, &context).await;
+    let result = timeout(LONGEST, carry_out(&account, &context).boxed()).await.unwrap_or(Err(Error::Timeout));
     context.metrics.reconciled("AwsAccount", if result.is_ok() { "ok" } else { "error" }, started.elapsed());
     result
 }

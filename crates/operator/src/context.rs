@@ -1,7 +1,7 @@
 //! What every reconcile shares.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -77,7 +77,13 @@ impl Context {
         }
     }
 
-    /// Accounts as the engine sees them. One that is being deleted opens nothing new and is still needed for what was shared.
+    /// Accounts that an administrator has deleted: they open nothing new, and are still needed for what was shared.
+    pub(crate) fn leaving_accounts(&self) -> BTreeSet<String> {
+        let leaving = |account: &Arc<AwsAccount>| account.metadata.deletion_timestamp.is_some();
+        self.accounts.state().into_iter().filter(leaving).map(|account| account.name_any()).collect()
+    }
+
+    /// Accounts as the engine sees them.
     pub(crate) fn all_accounts(&self) -> Accounts {
         Accounts(self.accounts.state().iter().map(|account| (account.name_any(), account.spec.clone())).collect())
     }

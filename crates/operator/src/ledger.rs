@@ -101,14 +101,23 @@ impl Ledger {
     }
 
     /// The version that stands there now, where it holds what we know: somebody labelled it, or the answer to our write was lost. None
-    /// where somebody deleted it, for what we know is written anew. Anything else is of another operator or written by hand, and is
-    /// not written over.
+    /// where somebody deleted it, for what we know is written anew. Anything else was written by hand or by another operator: it is
+    /// not written over, and it is what we know from now on, so that the next try goes on from there.
     async fn version_with(&self, object: &ObjectName, known: &[&Record]) -> Result<Option<String>, kube::Error> {
         let Some(found) = self.api.get_opt(&self.name(object)).await? else { return Ok(None) };
         match parse(&found) {
             Ok((_, entry)) if known.contains(&&entry.record) => Ok(entry.resource_version),
-            // The version that we know is of no use any more, so the write is refused once more.
-            _ => Ok(self.records.lock().await.get(object).and_then(|entry| entry.resource_version.clone())),
+            found => {
+                let mut records = self.records.lock().await;
+                // The version that we know is of no use any more, so this write is refused once more.
+                let version = records.get(object).and_then(|entry| entry.resource_version.clone());
+                if let Ok((of, entry)) = found
+                    && of == *object
+                {
+                    records.insert(of, entry);
+                }
+                Ok(version)
+            }
         }
     }
 

@@ -19,7 +19,7 @@ mod streams;
 mod tokens;
 mod unsharing;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, process::ExitCode};
 
 use anyhow::Context as _;
 use args::{Args, LogFormat};
@@ -46,8 +46,13 @@ fn start_logging(args: &Args) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&args.log).context("--log")?;
     let registry = tracing_subscriber::registry().with(filter);
     match args.log_format {
-        LogFormat::Json => registry.with(tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr)).init(),
-        LogFormat::Text => registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).init(),
+        LogFormat::Json => registry
+            .with(tracing_subscriber::fmt::layer().json().with_span_list(false).with_writer(std::io::stderr))
+            .init(),
+        LogFormat::Text => {
+            let layer = tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal());
+            registry.with(layer.with_writer(std::io::stderr)).init();
+        }
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ use crate::{
 
 /// A reconcile that takes longer is given up and tried again: whatever it waits for has its own timeouts, so this is for what
 /// nobody thought of.
-const LONGEST: Duration = Duration::from_mins(2);
+pub(crate) const LONGEST: Duration = Duration::from_mins(2);
 /// Age of a reading that objects of one sweep share.
 pub(crate) const SHARED_READING: Duration = Duration::from_secs(5);
 
@@ -118,6 +118,7 @@ pub(crate) fn desired(
         annotations: object.annotations(),
         namespace_labels: &context.namespace_labels(&name.namespace),
         accounts: &context.all_accounts(),
+        leaving: &context.leaving_accounts(),
         record,
         owner_id: &context.args.owner_id,
     })
@@ -308,7 +309,12 @@ fn told_of(step: &Step, meanwhile: &Meanwhile) -> Vec<Notice> {
     let advice = "; what stood there is in the history of the key policy, if they have to be put right";
     [
         (lost, "ForeignStatementLost", "it took away statements that somebody else added at the same moment", advice),
-        (revived, "ForeignStatementRevived", "it brought back statements that somebody else removed at the same moment", advice),
+        (
+            revived,
+            "ForeignStatementRevived",
+            "it brought back statements that somebody else removed at the same moment",
+            advice,
+        ),
         (gone, "ForeignStatementGone", "somebody else took away statements right after it", ""),
     ]
     .into_iter()

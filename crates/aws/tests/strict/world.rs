@@ -241,6 +241,7 @@ pub(crate) fn desired_key(owner: &Tenant, source: KeySource, consumers: Vec<Desi
         heal_recreated: false,
         prune_foreign_orphans: false,
         quotas: BTreeMap::new(),
+        refused: BTreeMap::new(),
     }
 }
 

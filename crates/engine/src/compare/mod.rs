@@ -203,7 +203,7 @@ pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Compa
     };
     let findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&case)).collect();
     let blockers = blockers(&case, &findings);
-    let mut leftovers = leftovers(&asked, record);
+    let mut leftovers = leftovers(desired, &asked, record);
     leftovers.extend(stray::taken_over(&case));
     Comparison { key: key.cloned(), statements, left_out, findings, leftovers, blockers, verdicts }
 }
@@ -250,14 +250,20 @@ fn asked(desired: &Desired, key: Option<&KeyArn>) -> BTreeSet<Resource> {
 }
 
 /// What the ledger knows as ours and the spec no longer asks for.
-fn leftovers(asked: &BTreeSet<Resource>, record: &Record) -> Vec<Target> {
-    record.targets.iter().filter(|target| !asked.contains(&target.resource)).cloned().collect()
+///
+/// What was shared with a consumer that is refused now stays: it is asked for, and nobody can say how it should look.
+fn leftovers(desired: &Desired, asked: &BTreeSet<Resource>, record: &Record) -> Vec<Target> {
+    let refused = |target: &Target| desired.refused.contains_key(&target.consumer);
+    let targets = record.targets.iter().filter(|target| !refused(target) && !asked.contains(&target.resource));
+    targets.cloned().collect()
 }
 
 /// What keeps the object from being shared at all: the key, a principal that does not exist, or somebody's statement under our
 /// name. Writing one half then would only leave half a share.
 fn blockers(case: &Case<'_>, findings: &[Finding]) -> Vec<Blocker> {
-    let mut blockers = Vec::new();
+    let refused = case.desired.refused.values();
+    let mut blockers: Vec<Blocker> =
+        refused.map(|refusal| Blocker { reason: refusal.reason, message: refusal.message.clone() }).collect();
     for finding in findings {
         let reason = match (finding.kind, finding.cause) {
             (_, Cause::Conflict) => Reason::OwnerConflict,

@@ -133,6 +133,7 @@ impl World {
                 heal_recreated: false,
                 prune_foreign_orphans: false,
                 quotas: BTreeMap::new(),
+                refused: BTreeMap::new(),
             },
             observed: Observed {
                 key: KeyObservation {

@@ -365,3 +365,20 @@ fn a_managed_policy_is_adopted_with_its_attachments() {
         |record: &Record| record.targets.iter().map(|target| target.resource.clone()).collect::<BTreeSet<_>>();
     assert_eq!(resources(&world.record), resources(&before));
 }
+
+#[test]
+fn while_one_consumer_is_refused_nothing_is_given_what_it_has_stays_and_what_left_the_spec_goes() {
+    let refusal =
+        crate::resolve::Refusal { reason: Reason::NotAllowed, message: "no allow rule opens role/App".into() };
+    let mut world = World::shared();
+    world.desired.consumers.clear();
+    assert!(!world.plan().steps.is_empty());
+    world.desired.refused.insert("partner".into(), refusal.clone());
+    assert_eq!(world.plan().steps.iter().map(|step| step.action.to_string()).collect::<Vec<_>>(), Vec::<String>::new());
+    let mut world = World::shared();
+    world.desired.consumers.clear();
+    world.desired.refused.insert("another".into(), refusal);
+    let plan = world.plan();
+    assert_eq!(plan.blockers[0].reason, Reason::NotAllowed);
+    assert!(plan.steps.len() == 3 && plan.steps.iter().all(|step| step.action.revokes()));
+}

@@ -61,6 +61,7 @@ fn input<R>(case: &Value, then: impl FnOnce(&Input<'_>) -> R) -> R {
         namespace_labels: &read(case, "labels"),
         accounts: &Accounts(read(case, "accounts")),
         record: &read(case, "record"),
+        leaving: &BTreeSet::new(),
         owner_id: &"prod".parse().unwrap(),
     })
 }
@@ -554,4 +555,32 @@ fn what_does_nothing_across_accounts_is_refused_there_and_nowhere_else() {
     accepted(&[actions(json!(["kms:Decrypt", "kms:Generate*", "kms:SomethingNew"]))]);
     let own = json!({"name": "own", "accountRef": {"name": "owner"}, "principals": [{"role": "own/App"}], "actions": ["kms:GenerateRandom"]});
     accepted(&[("/spec/consumers/-", own)]);
+}
+
+/// A record of what consumer `partner` was given through AwsAccount `partner`.
+fn shared_before() -> Value {
+    json!([{
+        "resource": {"type": "inlinePolicy", "entity": APP, "name": "sharedkey@prod@team@orders@partner"},
+        "consumer": "partner", "accountRef": "partner", "state": "Applied", "fingerprint": "f",
+    }])
+}
+
+#[test]
+fn what_was_shared_is_looked_after_while_one_consumer_is_refused() {
+    let stranger = (
+        "/spec/consumers/-",
+        json!({"name": "other", "accountRef": {"name": "nope"}, "principals": [{"role": "App"}]}),
+    );
+    assert!(resolved(std::slice::from_ref(&stranger)).is_err());
+    let desired = accepted(&[stranger, ("/record/targets", shared_before())]);
+    assert_eq!(desired.consumers.iter().map(|consumer| consumer.name.as_str()).collect::<Vec<_>>(), ["partner"]);
+    assert_eq!(desired.refused["other"].reason, Reason::NotAllowed);
+}
+
+#[test]
+fn an_account_that_is_being_deleted_opens_nothing_new() {
+    let leaving = BTreeSet::from(["partner".to_owned()]);
+    let decide = |case: &Value| input(case, |input| resolve(&Input { leaving: &leaving, ..*input }));
+    assert_eq!(decide(&base()).unwrap_err().reason, Reason::NotAllowed);
+    assert!(decide(&with(&[("/record/targets", shared_before())])).is_ok());
 }

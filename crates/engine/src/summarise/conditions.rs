@@ -276,6 +276,10 @@ fn in_sync(course: &Course<'_>, drift: &[Drift]) -> Fact {
     if let Some(failure) = unread(course).next() {
         return Fact::unread(type_, failure);
     }
+    let lagging = course.comparison.findings.iter().find(|finding| finding.cause == Cause::Propagating);
+    if let Some(finding) = lagging {
+        return Fact::unknown(type_, Reason::Propagating, &finding.message);
+    }
     match (course.blockers.first(), course.failures.first()) {
         (Some(blocker), _) => Fact::unknown(type_, blocker.reason, &blocker.message),
         (None, Some(failure)) => Fact::unknown(type_, failure_reason(failure), failure.to_string()),

@@ -102,15 +102,17 @@ pub fn refused(context: &Context<'_>, refusal: &Refusal) -> Summary {
     finish(context, status, &[], Next::Retry(Class::UserActionNeeded))
 }
 
-/// Summarises a deletion that waits for something.
+/// Summarises a deletion that waits for something. What the halves were before is no longer so, and what is left is in the message.
 pub fn deleting(context: &Context<'_>, reason: Reason, message: &str) -> Summary {
     let mut status = context.previous.cloned().unwrap_or_default();
     let facts = vec![
         conditions::Fact::no(ConditionType::Ready, reason, message),
         conditions::Fact::yes(ConditionType::Reconciling, reason, message),
     ];
-    let kept = status.conditions.drain(..).filter(conditions::is_about_aws).collect();
-    status.conditions = conditions::build(facts, &context.since(), kept);
+    status.conditions = conditions::build(facts, &context.since(), Vec::new());
+    status.consumers.clear();
+    status.drift.clear();
+    status.drift_count = 0;
     finish(context, status, &[], Next::Retry(Class::Transient))
 }
 
