@@ -1,7 +1,10 @@
 //! Whether the policies that delegate would fit into the quotas of IAM (D§4.1). Found out before the key's half is written: a key
 //! policy that trusts somebody who cannot be delegated to is half a share.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use sharedkey_api::{Quotas, conditions::Reason};
 use sharedkey_policy::{EntityArn, EntityKind, PolicyArn};
@@ -40,7 +43,7 @@ impl Limits {
 /// Everything that would not fit. What stands as it has to is not judged: it did fit.
 pub(super) fn exceeded(case: &Case<'_>, findings: &[Finding]) -> Vec<Blocker> {
     let open = findings.iter().filter(|finding| !matches!(finding.cause, Cause::Propagating | Cause::Conflict));
-    let open: Vec<&Resource> = open.filter_map(|finding| finding.resource.as_ref()).collect();
+    let open: BTreeSet<&Resource> = open.filter_map(|finding| finding.resource.as_ref()).collect();
     let messages =
         case.inline_too_long(&open).into_iter().chain(case.managed_too_long(&open)).chain(case.too_many(&open));
     messages.map(|message| Blocker { reason: Reason::DelegationQuotaExceeded, message }).collect()
@@ -55,7 +58,7 @@ impl<'a> Case<'a> {
     /// Roles and users on which inline policies are to be written, with the size of each by its name.
     fn inline_to_write(
         &self,
-        open: &[&Resource],
+        open: &BTreeSet<&Resource>,
     ) -> BTreeMap<&'a EntityArn, (&'a DesiredConsumer, BTreeMap<String, usize>)> {
         let mut writes = BTreeMap::new();
         let Some(key) = self.key else { return writes };
@@ -63,7 +66,7 @@ impl<'a> Case<'a> {
             let (name, size) =
                 (self.desired.names.policy_name(&consumer.name), consumer.delegation_document(key).size());
             for (entity, _) in self.present(consumer) {
-                if open.contains(&&Resource::InlinePolicy { entity: entity.clone(), name: name.clone() }) {
+                if open.contains(&Resource::InlinePolicy { entity: entity.clone(), name: name.clone() }) {
                     let (_, sizes) = writes.entry(entity).or_insert_with(|| (consumer, BTreeMap::new()));
                     sizes.insert(name.clone(), size);
                 }
@@ -72,7 +75,7 @@ impl<'a> Case<'a> {
         writes
     }
 
-    fn inline_too_long(&self, open: &[&Resource]) -> Vec<String> {
+    fn inline_too_long(&self, open: &BTreeSet<&Resource>) -> Vec<String> {
         let mut messages = Vec::new();
         for (entity, (consumer, ours)) in self.inline_to_write(open) {
             let Some(state) = self.observed.entity(entity) else { continue };
@@ -94,13 +97,13 @@ impl<'a> Case<'a> {
         messages
     }
 
-    fn managed_too_long(&self, open: &[&Resource]) -> Vec<String> {
+    fn managed_too_long(&self, open: &BTreeSet<&Resource>) -> Vec<String> {
         let Some(key) = self.key else { return Vec::new() };
         let too_long = |consumer: &DesiredConsumer| {
             let policy = consumer.managed_policy(&self.desired.names, key.partition());
             let limit = self.limits(consumer, EntityKind::Role).managed;
             let size = consumer.delegation_document(key).size();
-            let written = open.contains(&&Resource::ManagedPolicy { policy: policy.clone() });
+            let written = open.contains(&Resource::ManagedPolicy { policy: policy.clone() });
             (written && size > limit).then(|| {
                 format!(
                     "managed policy {policy} needs {size} characters, and a managed policy may have {limit}, so nothing was written; name \
@@ -112,7 +115,7 @@ impl<'a> Case<'a> {
         self.delegating(Delegation::ManagedPolicy).filter_map(too_long).collect()
     }
 
-    fn too_many(&self, open: &[&Resource]) -> Vec<String> {
+    fn too_many(&self, open: &BTreeSet<&Resource>) -> Vec<String> {
         let mut messages = Vec::new();
         for (entity, (consumer, ours)) in self.to_attach(open) {
             let Some(state) = self.observed.entity(entity) else { continue };
@@ -133,12 +136,12 @@ impl<'a> Case<'a> {
     }
 
     /// Roles and users to which managed policies are to be attached.
-    fn to_attach(&self, open: &[&Resource]) -> BTreeMap<&'a EntityArn, (&'a DesiredConsumer, Vec<PolicyArn>)> {
+    fn to_attach(&self, open: &BTreeSet<&Resource>) -> BTreeMap<&'a EntityArn, (&'a DesiredConsumer, Vec<PolicyArn>)> {
         let mut writes: BTreeMap<_, (_, Vec<PolicyArn>)> = BTreeMap::new();
         for consumer in self.delegating(Delegation::ManagedPolicy) {
             let policy = consumer.managed_policy(&self.desired.names, self.context.partition);
             for (entity, _) in self.present(consumer) {
-                if open.contains(&&Resource::Attachment { policy: policy.clone(), entity: entity.clone() }) {
+                if open.contains(&Resource::Attachment { policy: policy.clone(), entity: entity.clone() }) {
                     writes.entry(entity).or_insert_with(|| (consumer, Vec::new())).1.push(policy.clone());
                 }
             }
