@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use sharedkey_api::conditions::Reason;
-use sharedkey_policy::{KeyArn, PolicyDocument};
+use sharedkey_policy::{KeyArn, NormalContext, PolicyDocument, normal_document};
 
 use crate::{
     names::ObjectName,
@@ -46,9 +46,16 @@ impl History {
         Self { key, account_ref, entries: VecDeque::new() }
     }
 
-    /// Adds a document, and lets go of the oldest. One that equals the newest adds nothing.
+    /// Adds a document, and lets go of the oldest. One that says the same as the newest adds nothing: KMS shuffles principals at each
+    /// reading (D§1.4).
     pub fn keep(&mut self, entry: Entry) {
-        if self.entries.back().is_some_and(|newest| newest.document == entry.document) {
+        let context = NormalContext::new(self.key.partition());
+        let said = |text: &str| PolicyDocument::parse(text).map(|document| normal_document(&document, &context)).ok();
+        let same = |newest: &Entry| {
+            newest.document == entry.document
+                || said(&newest.document).is_some_and(|says| said(&entry.document) == Some(says))
+        };
+        if self.entries.back().is_some_and(same) {
             return;
         }
         self.entries.push_back(entry);
@@ -123,6 +130,22 @@ mod tests {
         }
         let kept: Vec<&str> = history.entries.iter().map(|entry| entry.replaced_at.as_str()).collect();
         assert_eq!(kept, ["2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]);
+    }
+
+    #[test]
+    fn a_document_with_principals_in_another_order_is_kept_once() {
+        let key = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap();
+        let mut history = History::new(key, "owner".into());
+        let two = |first: &str, second: &str| {
+            let names =
+                format!(r#"["arn:aws:iam::444455556666:role/{first}","arn:aws:iam::444455556666:role/{second}"]"#);
+            document(&[ROOT, &FOREIGN.replace(r#"{"Service":"logs.amazonaws.com"}"#, &format!(r#"{{"AWS":{names}}}"#))])
+        };
+        for (number, text) in [two("A", "B"), two("B", "A"), two("A", "C")].iter().enumerate() {
+            history.keep(entry(&number.to_string(), text));
+        }
+        let kept: Vec<&str> = history.entries.iter().map(|entry| entry.replaced_at.as_str()).collect();
+        assert_eq!(kept, ["0", "2"]);
     }
 
     #[test]

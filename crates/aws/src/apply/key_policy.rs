@@ -107,9 +107,11 @@ impl Aws {
             if let Some(failure) = failed.take_if(|_| attempts == ATTEMPTS) {
                 return Err(ApplyError::Failed(failure));
             }
-            if kept.len() < KEPT_AT_MOST && kept.last() != Some(&merged.text) {
+            // KMS shuffles principals at each reading (D§1.4): another text may be the same document.
+            let state = fingerprint::of(&merged.live, write.key.partition());
+            if kept.len() < KEPT_AT_MOST && kept.last() != Some(&state) {
                 write.keeper.keep(write.key, &merged.text).await.map_err(|error| write.not_kept(&error))?;
-                kept.push(merged.text);
+                kept.push(state);
                 continue;
             }
             (attempts, in_turn) = (attempts + 1, false);
