@@ -47,7 +47,9 @@ impl Recorded {
             let key = stage.keys().get(name).await?;
             let Live { mut inline, managed, .. } = stage.live(name).await?;
             let own = stage.policy_name(name, "partner");
-            inline.values_mut().for_each(|policies| policies.retain(|policy, _| *policy == own));
+            for policies in inline.values_mut() {
+                policies.retain(|policy, _| *policy == own);
+            }
             let object = Object {
                 spec,
                 finalizers: key.finalizers().to_vec(),
