@@ -71,7 +71,7 @@ async fn objects_of_the_operator_before_are_served_without_a_change_in_aws() -> 
 async fn record() -> Result<()> {
     let Service { home, operator: _operator } = Service::start(INTERVAL, &[]).await?;
     let stage = fixed(&home).await?;
-    let objects = objects(&stage)?;
+    let objects = objects(&stage);
     for (name, spec) in &objects {
         stage.share(name, spec.clone()).await?;
         stage.ready(name).await?;
@@ -111,18 +111,18 @@ async fn fixed(home: &Home) -> Result<Stage> {
 }
 
 /// An object for each kind of thing that the ledger knows.
-fn objects(stage: &Stage) -> Result<Vec<(&'static str, Value)>> {
+fn objects(stage: &Stage) -> Vec<(&'static str, Value)> {
     let principals = json!([{"role": "ExampleRole"}, {"user": "team/ExampleUser"}]);
     let parts = json!({
         "principals": principals, "awsServiceGrants": true, "conditions": {"encryptionContext": {"team": "orders"}},
     });
     let by_alias = json!({"principals": principals, "delegation": "ManagedPolicy", "access": "Decrypt"});
-    Ok(vec![
+    vec![
         ("inline", stage.spec()),
         ("managed", spec(stage, json!({"alias": "alias/orders"}), by_alias)),
         ("parts", spec(stage, json!({"id": stage.key.id}), parts)),
         ("account", spec(stage, json!({"arn": stage.key.arn}), json!({"trust": "Account", "delegation": "None"}))),
-    ])
+    ]
 }
 
 /// The spec with other actions.
