@@ -359,12 +359,8 @@ fn again(object: &SharedKey, context: &Context, summary: &Summary) -> Action {
     let name = object_name(object).to_string();
     match summary.next {
         Next::Sweep => context.sweep(&name, interval(object, context), phase(&summary.status, &name)),
-        Next::Retry(class) => {
-            let wait = context.wait(&name, class);
-            let passing = matches!(class, Class::Transient | Class::Propagating);
-            // A person may take longer than the interval, and other drift is looked for meanwhile.
-            Action::requeue(if passing { wait } else { wait.min(interval(object, context)) })
-        }
+        // However often it failed, it is looked at as often as one that is well: other drift is looked for too.
+        Next::Retry(class) => Action::requeue(context.wait(&name, class).min(interval(object, context))),
     }
 }
 
