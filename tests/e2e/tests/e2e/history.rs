@@ -61,7 +61,7 @@ async fn what_others_had_stated_comes_back_and_what_is_shared_stays() -> Result<
 async fn what_must_not_come_back_does_not_and_the_answer_says_why() -> Result<()> {
     let stage = robbed("aws").await?;
     let first = stage.kept(&stage.key).await?.remove(0).replaced_at;
-    let live = stage.owner.account.key_policy(&stage.key).await?;
+    let live = stage.live("orders").await?;
     let anybody = json!({"Sid": "Deny", "Effect": "Deny", "Principal": "*", "Action": "kms:Sign", "Resource": "*"});
     let nobody = json!({"Version": "2012-10-17", "Statement": [anybody]});
     let orphaned = json!({"Version": "2012-10-17", "Statement": [
@@ -88,7 +88,7 @@ async fn what_must_not_come_back_does_not_and_the_answer_says_why() -> Result<()
     says(&stage.ask_back(&stage.key, &first).await?, &["nothing was written", "Observe"])?;
 
     stage.nothing_written().await?;
-    ensure!(stage.owner.account.key_policy(&stage.key).await? == live, "the key policy was changed");
+    ensure!(stage.live("orders").await? == live, "AWS was changed");
     Ok(())
 }
 
