@@ -33,14 +33,16 @@ const SWEEPS: f64 = 1.5;
 /// The operator, where it has entered an account.
 const IN_ACCOUNTS: &str = "arn:*:assumed-role/sharedkey-operator/*";
 
-/// What goes wrong, and how often: of all calls 30 in a hundred. The few that are never answered take ten seconds each.
-fn faults() -> [Fault; 5] {
+/// What goes wrong, and how often: of all calls 30 in a hundred. The few that are not answered in time take ten seconds each: half of
+/// them were performed, half never are.
+fn faults() -> [Fault; 6] {
     [
         Fault::error("ThrottlingException", "Rate exceeded").probability(0.13),
         Fault::status(500).probability(0.11),
         Fault::reset().probability(0.06),
         Fault::answer_lost().probability(0.03),
-        Fault::hang(TIMEOUT).probability(0.01),
+        Fault::hang(TIMEOUT).after_call().probability(0.005),
+        Fault::hang(TIMEOUT).then_reset().probability(0.005),
     ]
 }
 
