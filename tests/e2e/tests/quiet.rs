@@ -61,9 +61,10 @@ async fn a_thousand_quiet_sweeps_report_nothing_write_nothing_and_ask_what_the_d
     allowed(&stage.as_role().await?, &stage.probe().await?).await?;
     ensure!(seen.any(|status| is_for(status, "Reconciling", "True", Reason::Propagating)), "reads have lagged");
 
-    // When each of them has been swept a thousand times
-    let before = versions(&stage).await?;
+    // When no answer shows the past any more, and each of them has been swept a thousand times
     let objects = f64::from(u32::try_from(objects.len())?);
+    settled(&service, &stage, objects).await?;
+    let before = versions(&stage).await?;
     let start = service.operator.metrics().await?;
     service.home.world.aws.forget(&by_operator()).await?;
     let sweeps = wait_for("a thousand sweeps", LONGEST, async || {
@@ -88,6 +89,22 @@ async fn a_thousand_quiet_sweeps_report_nothing_write_nothing_and_ask_what_the_d
         ensure!(!wrong, "{operation}: {in_a_sweep} calls in a sweep instead of {times}; in {sweeps} sweeps: {asked:?}");
     }
     Ok(())
+}
+
+/// Waits until no object has changed for longer than reads lag: while they go to and fro, so does what status says.
+async fn settled(service: &Service, stage: &Stage, objects: f64) -> Result<()> {
+    let sweeps = 2.0 * LAG.as_secs_f64() / INTERVAL.as_secs_f64() * objects;
+    let mut since = (versions(stage).await?, reconciles(&service.operator.metrics().await?));
+    wait_for("answers that no longer go to and fro", LONGEST, async || {
+        let now = (versions(stage).await?, reconciles(&service.operator.metrics().await?));
+        if now.0 != since.0 {
+            since = now;
+            anyhow::bail!("an object has changed");
+        }
+        ensure!(now.1 - since.1 >= sweeps, "{} of {sweeps} reconciles without a change", now.1 - since.1);
+        Ok(())
+    })
+    .await
 }
 
 /// Four objects on two keys: every way to name a key, two ways to delegate.
