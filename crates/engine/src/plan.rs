@@ -206,6 +206,11 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
+    /// The context in which what we write is fingerprinted: it names principals by their ARNs, never by unique ids.
+    fn context(&self) -> NormalContext {
+        NormalContext::new(self.desired.key.partition())
+    }
+
     /// Findings that a write of ours mends.
     fn open(&self) -> impl Iterator<Item = &Finding> {
         self.comparison.findings.iter().filter(|finding| finding.cause != Cause::Propagating && finding.is_mendable())
@@ -315,7 +320,7 @@ impl Planner<'_> {
         let unique_ids = self.observed.unique_ids();
         let written = |wanted: &WantedStatement| {
             let put = edit.put.iter().find(|put| put.sid() == wanted.statement.sid())?;
-            Some(self.statement_target(key, wanted, put))
+            Some(self.statement_target(wanted, put))
         };
         let records = self.comparison.statements.iter().filter_map(written).collect();
         let known = self.record.targets.iter().map(|target| target.resource.clone());
@@ -335,13 +340,13 @@ impl Planner<'_> {
         }]
     }
 
-    fn statement_target(&self, key: &KeyArn, wanted: &WantedStatement, statement: &Statement) -> Target {
+    fn statement_target(&self, wanted: &WantedStatement, statement: &Statement) -> Target {
         Target {
             resource: wanted.resource.clone(),
             consumer: wanted.consumer.clone(),
             account_ref: self.desired.key.account.name.clone(),
             state: State::Intended,
-            fingerprint: fingerprint(statement, &self.comparison.context(key)),
+            fingerprint: fingerprint(statement, &self.context()),
             principals: self.trusted(&wanted.consumer),
             undone: Vec::new(),
         }
@@ -420,7 +425,7 @@ impl Planner<'_> {
             consumer: consumer.name.clone(),
             account_ref: account.name.clone(),
             state: State::Intended,
-            fingerprint: document_fingerprint(document, &self.comparison.identity_context(self.desired)),
+            fingerprint: document_fingerprint(document, &self.context()),
             principals: BTreeMap::new(),
             undone: Vec::new(),
         }
@@ -434,7 +439,7 @@ impl Planner<'_> {
         let mut standing: Vec<Target> = Vec::new();
         if self.observed.document().is_some() {
             standing.extend(
-                self.comparison.statements.iter().map(|wanted| self.statement_target(key, wanted, &wanted.statement)),
+                self.comparison.statements.iter().map(|wanted| self.statement_target(wanted, &wanted.statement)),
             );
         }
         for consumer in &self.desired.consumers {

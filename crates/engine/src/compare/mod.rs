@@ -208,18 +208,6 @@ pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Compa
     Comparison { key: key.cloned(), statements, left_out, findings, leftovers, blockers, verdicts }
 }
 
-impl Comparison {
-    /// The context in which statements of this key are compared.
-    pub fn context(&self, key: &KeyArn) -> NormalContext {
-        NormalContext::new(key.partition())
-    }
-
-    /// The context in which identity policies are compared: they name no principals.
-    pub fn identity_context(&self, desired: &Desired) -> NormalContext {
-        NormalContext::new(desired.key.partition())
-    }
-}
-
 fn wanted(desired: &Desired, key: &KeyArn, left_out: &BTreeMap<EntityArn, String>) -> Vec<WantedStatement> {
     desired
         .consumers
