@@ -1,9 +1,9 @@
-//! Accounts that let the operator in no more, and again.
+//! Accounts that let the operator in no more, and again, or let it do less.
 
 use anyhow::{Context as _, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{Side, Stage, hands::decoded, logins};
+use crate::{Side, Stage, hands::decoded, logins, statement};
 
 impl Stage {
     /// An account asks for another external id than the operator has, and ends the sessions that are open: from one moment to
@@ -33,6 +33,16 @@ impl Stage {
         let request = side.account.root().iam().update_assume_role_policy().role_name(logins::ROLE);
         request.policy_document(trust.to_string()).send().await?;
         Ok(())
+    }
+
+    /// The account lets the operator write only on principals below a permissions boundary, as the README says.
+    pub async fn write_only_below(&self, side: &Side, boundary: &str) -> Result<()> {
+        let mut policy = logins::documented("consumer", &side.account)?;
+        for sid in ["WriteInlinePolicies", "AttachOwnManagedPolicies"] {
+            let condition = &mut statement(&mut policy, sid)["Condition"];
+            condition["StringEquals"] = json!({"iam:PermissionsBoundary": boundary});
+        }
+        side.account.put_role_policy(logins::ROLE, "consumer", &policy).await
     }
 
     async fn trust(&self, side: &Side, external_id: &str) -> Result<()> {

@@ -79,7 +79,7 @@ fn document(statement: &Value) -> Value {
 }
 
 /// A policy of `docs/iam/`, for an account.
-fn documented(name: &str, account: &Account) -> Result<Value> {
+pub(crate) fn documented(name: &str, account: &Account) -> Result<Value> {
     let path = repo_root().join(format!("docs/iam/{name}.json"));
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     Ok(serde_json::from_str(&text.replace("PARTITION", account.partition()).replace("ACCOUNT", account.id()))?)

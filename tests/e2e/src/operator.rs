@@ -57,14 +57,24 @@ pub async fn operator() -> Result<&'static Service> {
 impl Service {
     /// Starts an operator that sweeps every object each `interval`, with more arguments.
     pub async fn start(interval: Duration, args: &[&str]) -> Result<Self> {
-        let home = Home::new(interval, args).await?;
+        let interval = interval.as_millis().to_string();
+        Self::with(&[&["--interval-override-ms", &interval], args].concat()).await
+    }
+
+    /// Starts an operator whose clocks are those of a cluster.
+    pub async fn as_shipped() -> Result<Self> {
+        Self::with(&[]).await
+    }
+
+    async fn with(args: &[&str]) -> Result<Self> {
+        let home = Home::new(args).await?;
         Ok(Self { operator: home.start().await?, home })
     }
 }
 
 impl Home {
     /// A user in AWS, and a command line.
-    async fn new(interval: Duration, args: &[&str]) -> Result<Self> {
+    async fn new(args: &[&str]) -> Result<Self> {
         let world = World::shared().await?;
         let account = world.aws.account("aws").await?;
         let user = account.create_user("/", "sharedkey-operator").await?;
@@ -75,10 +85,9 @@ impl Home {
         let identity = account.as_user("sharedkey-operator").await?;
         external_id(world).await?;
         let kubeconfig = kubeconfig_for(&world.control_plane, &world.operator_account).await?;
-        let interval = interval.as_millis().to_string();
         let options = OperatorOptions::new(kubeconfig)
             .args(["--owner-id", OWNER_ID, "--operator-namespace", &world.operator_account.namespace])
-            .args(["--allow-endpoint-overrides", "--allow-insecure-endpoints", "--interval-override-ms", &interval])
+            .args(["--allow-endpoint-overrides", "--allow-insecure-endpoints"])
             // The strict AWS does not throttle unless asked to, and tests do not wait for quotas that nobody has.
             .args(["--iam-reads-per-second", "1000", "--iam-writes-per-second", "1000"])
             .args(["--log", "info,sharedkey_aws=debug"])

@@ -5,7 +5,10 @@
 use std::{collections::BTreeSet, process::Command, time::Duration};
 
 use anyhow::{Result, ensure};
-use sharedkey_e2e::{DEADLINE, History, INTERVAL, Service, Stage, allowed, is, says};
+use futures::future::try_join_all;
+use serde_json::json;
+use sharedkey_api::DriftKind;
+use sharedkey_e2e::{DEADLINE, History, INTERVAL, Service, Stage, allowed, is, merge, says, statement};
 use sharedkey_harness::{Operator, aws::Fault, wait_for};
 
 #[test]
@@ -87,5 +90,35 @@ async fn an_operator_that_is_told_to_stop_ends_what_it_does_and_the_next_one_goe
     stage.nothing_written().await?;
     history.no_drift()?;
     assert_eq!(operator.stop().await?.code(), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_the_clocks_of_a_cluster_an_object_is_swept_at_its_own_interval() -> Result<()> {
+    // Given two keys that are shared, one in Enforce and one in Observe, with the shortest interval that a spec can have
+    let service = Service::as_shipped().await?;
+    let stages = try_join_all([Stage::on(&service.home, "aws-cn"), Stage::on(&service.home, "aws")]).await?;
+    for stage in &stages {
+        let mut spec = stage.spec();
+        merge(&mut spec, json!({"interval": "30s"}));
+        stage.share("orders", spec).await?;
+        stage.ready("orders").await?;
+    }
+    stages[1].observe("orders").await?;
+
+    // When somebody takes an action from our statement, and nobody asks for a look
+    for stage in &stages {
+        let mut policy = stage.owner.account.key_policy(&stage.key).await?;
+        statement(&mut policy, &stage.sid("orders", "partner"))["Action"] = json!("kms:Decrypt");
+        stage.owner.account.put_key_policy(&stage.key, &policy).await?;
+    }
+
+    // Then it is named, and healed where the spec says so
+    let [enforced, observed] = &stages[..] else { anyhow::bail!("two") };
+    let healed = enforced.healed("orders", DriftKind::StatementChanged).await?;
+    says(&healed.message, &["kms:Encrypt", enforced.owner.account.id()])?;
+    allowed(&enforced.as_role().await?, &enforced.probe().await?).await?;
+    let drift = observed.drift("orders", DriftKind::StatementChanged).await?;
+    says(&drift.message, &["kms:Encrypt"])?;
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! A thousand sweeps over AWS as it is on a quiet day: principals in another order at each read, and reads that lag behind the
-//! operator's own writes. Nothing is drift, nothing is written, and no more is asked than `docs/aws-calls.md` says.
+//! A thousand sweeps over AWS as it is on a quiet day: principals in another order at each read, and reads that lag behind every
+//! write, the operator's own and those of another team. Nothing is drift, nothing is written, and no more is asked than
+//! `docs/aws-calls.md` says.
 //!
 //! A binary of its own, because it counts the calls and the writes of a whole operator.
 
@@ -61,20 +62,24 @@ async fn a_thousand_quiet_sweeps_report_nothing_write_nothing_and_ask_what_the_d
     allowed(&stage.as_role().await?, &stage.probe().await?).await?;
     ensure!(seen.any(|status| is_for(status, "Reconciling", "True", Reason::Propagating)), "reads have lagged");
 
-    // When no answer shows the past any more, and each of them has been swept a thousand times
+    // When no answer shows what was before our own writes, and each object has been swept a thousand times while another team
+    // writes to the key so often that reads of its policy never stop to go to and fro
     let objects = f64::from(u32::try_from(objects.len())?);
     settled(&service, &stage, objects).await?;
+    let mut another_team = AnotherTeam::on(&stage).await?;
     let before = versions(&stage).await?;
     let start = service.operator.metrics().await?;
     service.home.world.aws.forget(&by_operator()).await?;
     let sweeps = wait_for("a thousand sweeps", LONGEST, async || {
         let sweeps = (reconciles(&service.operator.metrics().await?) - reconciles(&start)) / objects;
+        another_team.writes_at(sweeps).await?;
         ensure!(sweeps >= f64::from(SWEEPS), "{sweeps} sweeps");
         Ok(sweeps)
     })
     .await?;
 
     // Then nothing was ever drift, from the first write on, and no status was written since
+    another_team.has_written_often()?;
     seen.no_drift()?;
     let written = writes(&service.operator.metrics().await?) - writes(&start);
     ensure!(written < 0.5, "{written} statuses were written");
@@ -89,6 +94,42 @@ async fn a_thousand_quiet_sweeps_report_nothing_write_nothing_and_ask_what_the_d
         ensure!(!wrong, "{operation}: {in_a_sweep} calls in a sweep instead of {times}; in {sweeps} sweeps: {asked:?}");
     }
     Ok(())
+}
+
+/// A team that puts a statement of its own into the policy of the shared key and takes it out again.
+struct AnotherTeam<'a> {
+    stage: &'a Stage,
+    policies: [Value; 2],
+    writes: u32,
+}
+
+impl<'a> AnotherTeam<'a> {
+    async fn on(stage: &'a Stage) -> Result<Self> {
+        let without = stage.owner.account.key_policy(&stage.key).await?;
+        let mut with = without.clone();
+        let statement = json!({
+            "Sid": "Another team", "Effect": "Allow", "Principal": {"AWS": stage.owner.account.root_arn()},
+            "Action": "kms:ListKeyRotations", "Resource": "*",
+        });
+        with["Statement"].as_array_mut().context("statements")?.push(statement);
+        Ok(Self { stage, policies: [with, without], writes: 0 })
+    }
+
+    /// Writes as soon as the reads of the last write may agree again, at the latest.
+    async fn writes_at(&mut self, sweeps: f64) -> Result<()> {
+        let every = LAG.as_secs_f64() / INTERVAL.as_secs_f64();
+        if sweeps >= f64::from(self.writes) * every {
+            let policy = &self.policies[usize::from(self.writes % 2 == 1)];
+            self.stage.owner.account.put_key_policy(&self.stage.key, policy).await?;
+            self.writes += 1;
+        }
+        Ok(())
+    }
+
+    fn has_written_often(&self) -> Result<()> {
+        ensure!(self.writes > 20, "{} writes of another team", self.writes);
+        Ok(())
+    }
 }
 
 /// Waits until no object has changed for longer than reads lag: while they go to and fro, so does what status says.

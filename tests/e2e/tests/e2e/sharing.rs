@@ -1,5 +1,6 @@
 //! A key is shared, and is not any more: in every way in which a spec can say it, with both halves and with each half alone.
 
+mod bounded;
 mod conditions;
 mod rights;
 mod spec_changes;
