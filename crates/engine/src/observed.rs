@@ -112,6 +112,13 @@ pub enum ManagedPolicy {
     },
 }
 
+impl EntityState {
+    /// An inline policy that says nobody knows what.
+    pub(crate) fn malformed(&self) -> Option<(&str, &MalformedPolicy)> {
+        self.inline.iter().find_map(|(name, document)| Some((name.as_str(), document.as_ref().err()?)))
+    }
+}
+
 impl Observed {
     /// A role or user that exists and could be read.
     pub fn entity(&self, arn: &EntityArn) -> Option<&EntityState> {

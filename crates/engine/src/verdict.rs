@@ -100,6 +100,10 @@ fn judge(
     if let Some(dead) = unusable(observed) {
         return PrincipalVerdict { value: VerdictValue::Denied, ..unknown(dead) };
     }
+    // What it says may allow, deny, or do neither.
+    if let Some((name, malformed)) = state.malformed() {
+        return unknown(format!("inline policy {name:?} of {arn} cannot be read as a policy: {malformed}"));
+    }
     match policy {
         None => unknown("the key policy could not be read".to_owned()),
         Some(policy) => decide(consumer, arn, state, policy),
@@ -221,4 +225,22 @@ fn blocks(denials: BTreeMap<(Half, String), Denial>, value: VerdictValue) -> Vec
         .filter(|((half, _), _)| matches!(half, Half::Boundary | Half::ExplicitDeny))
         .map(|((half, _), denial)| Block { half, reason: denial.text(value), actions: denial.actions })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sharedkey_policy::PolicyDocument;
+
+    use crate::compare::testing::{APP, World};
+
+    /// IAM refuses such a policy today; a grammar that is newer than this operator would be read so.
+    #[test]
+    fn a_policy_that_nobody_understands_leaves_the_verdict_open() {
+        let mut world = World::shared();
+        let strange = PolicyDocument::parse(r#"{"Version":"2030-01-01","Rules":[]}"#);
+        world.entity(APP).inline.insert("Strange".into(), strange);
+        let verdicts = world.compare().verdicts;
+        let app = &verdicts[0].principals[0];
+        insta::assert_snapshot!(format!("{:?}: {}", app.value, app.reason.clone().unwrap_or_default()), @r#"Unknown: inline policy "Strange" of arn:aws:iam::444455556666:role/App cannot be read as a policy: malformed policy: Version: expected "2012-10-17" or "2008-10-17""#);
+    }
 }

@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, env = "SHAREDKEY_CONCURRENCY", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) concurrency: u16,
 
-    /// Reads of IAM per second and account. AWS publishes no limit and raises none (D§6.1).
+    /// Reads of IAM per second and account. AWS publishes no limit and raises none.
     #[arg(long, env = "SHAREDKEY_IAM_READS_PER_SECOND", default_value = "5")]
     pub(crate) iam_reads_per_second: NonZeroU32,
 

@@ -136,6 +136,9 @@ pub(crate) fn encryption_context(_: &mut SchemaGenerator) -> Schema {
             // The key becomes part of a condition key, which IAM reads without case (D§2.4).
             Rule::new("self.all(key, self.exists_one(other, other.lowerAscii() == key.lowerAscii()))")
                 .message("keys of encryptionContext must differ in more than case: IAM does not see it"),
+            // IAM would put in what it knows of the caller.
+            Rule::new("self.all(key, !self[key].contains('${'))")
+                .message("a value of encryptionContext must not contain ${: IAM takes it for a policy variable"),
         ],
     )
 }

@@ -55,7 +55,7 @@ impl<'a> Question<'a> {
 pub(crate) struct Answer {
     /// The first Deny that applies for certain.
     pub(crate) denied: Option<Deny>,
-    /// Denies that only a request decides, as conditions: `unless …`.
+    /// Denies that only a request decides, as conditions: `… does not deny it`.
     pub(crate) caveats: Vec<String>,
     /// All that allows.
     pub(crate) allows: Vec<Allow>,
@@ -107,7 +107,7 @@ impl Answer {
         match statement.effect() {
             Effect::Allow => self.allows.push(Allow { by, reach, conditions: open }),
             Effect::Deny if !open.is_empty() => {
-                self.caveats.push(format!("unless {by} denies it: {}", open.join(" and ")));
+                self.caveats.push(format!("{by} does not deny it: {}", open.join(" and ")));
             }
             Effect::Deny => {
                 let conditions = statement.conditions().iter().map(condition::text).collect();

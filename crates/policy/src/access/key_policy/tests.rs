@@ -117,7 +117,7 @@ fn a_deny_whose_condition_holds_says_which() {
 fn a_deny_that_only_a_request_decides_is_stated() {
     let condition = r#""Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-example"}}"#;
     let statements = format!("[{},{}]", allow(EVERYONE), deny(&format!("{EVERYONE},{condition}")));
-    let caveat = r#"unless statement "d" denies it: StringNotEquals aws:PrincipalOrgID [o-example]"#;
+    let caveat = r#"statement "d" does not deny it: StringNotEquals aws:PrincipalOrgID [o-example]"#;
     assert_eq!(decide(&statements), allowed(r#"statement "s" (by "*")"#, &[caveat]));
 }
 
@@ -149,7 +149,7 @@ fn not_principal_spares_a_principal_only_together_with_its_account() {
     assert_eq!(denied(both), allowed(r#"statement "s" (by "*")"#, &[]));
     assert!(matches!(denied(account), Decision::ExplicitDeny { .. }));
     assert!(matches!(denied(r#""111122223333""#), Decision::ExplicitDeny { .. }));
-    let caveat = r#"unless statement "d" denies it: NotPrincipal lists the principal without its account"#;
+    let caveat = r#"statement "d" does not deny it: NotPrincipal lists the principal without its account"#;
     assert_eq!(denied(named), allowed(r#"statement "s" (by "*")"#, &[caveat]));
     for (listed, is_allowed) in [(both, false), (account, false), (named, false), (r#""111122223333""#, true)] {
         assert_eq!(matches!(decide(&allow(&not(listed))), Decision::Allowed { .. }), is_allowed, "{listed}");

@@ -183,7 +183,7 @@ fn what_only_a_request_decides_is_stated_once() {
     let found = verdict(&document(&allow), &policies, &KEY.parse().unwrap(), &caller, "kms:GenerateDataKey*");
     let stated = vec![
         "StringEquals kms:ViaService [s3.eu-west-1.amazonaws.com]".to_owned(),
-        "unless policy P, statement 2 denies it: Bool aws:MultiFactorAuthPresent [false]".to_owned(),
+        "policy P, statement 2 does not deny it: Bool aws:MultiFactorAuthPresent [false]".to_owned(),
     ];
     assert_eq!(found, Verdict::Allowed { by: vec![r#"statement "s" (by "*")"#.to_owned()], conditions: stated });
 }
