@@ -37,6 +37,12 @@ pub(crate) fn partition_of(region: &str) -> String {
     format!("({choice})")
 }
 
+/// The ARN in an optional field is of a key in `self.region`, and so in its partition.
+pub(crate) fn key_of_region(field: &str) -> String {
+    let partition = partition_of("self.region");
+    format!("!has({field}) || {field}.startsWith('arn:' + {partition} + ':kms:' + self.region + ':')")
+}
+
 /// Exactly one of the fields is set.
 pub(crate) fn exactly_one_of(fields: &[&str]) -> String {
     let set: Vec<String> = fields.iter().map(|field| format!("has(self.{field})")).collect();

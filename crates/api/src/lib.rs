@@ -13,14 +13,18 @@
 #![expect(unreachable_pub, reason = "kube's KubeSchema repeats each struct, with its `pub`, inside of a function")]
 
 mod account;
+mod bounds;
 mod catalogue;
 mod cel;
 pub mod conditions;
 mod crds;
 mod drift;
+mod halves;
+mod interval;
 pub mod limits;
 mod manual;
 mod mode;
+mod principals;
 mod reference;
 mod schema;
 mod shared_key;
@@ -33,12 +37,14 @@ pub use catalogue::catalogue;
 pub use conditions::{ConditionType, Reason};
 pub use crds::{CrdFile, crd_files, crds};
 pub use drift::{Drift, DriftKind, DriftLayer, LastCorrection};
+pub use halves::{Basis, HalfState, VerdictValue};
 pub use manual::reference;
 pub use mode::Mode;
+pub use principals::{Delegation, PrincipalRef};
 pub use reference::AccountRef;
 pub use shared_key::{
-    Access, Basis, Consumer, ConsumerConditions, ConsumerStatus, Delegation, DeletionPolicy, HalfState, KeySource,
-    PrincipalRef, PrincipalStatus, SharedKey, SharedKeySpec, SharedKeyStatus, Trust, VerdictValue,
+    Access, Consumer, ConsumerConditions, ConsumerStatus, DeletionPolicy, KeySource, PrincipalStatus, SharedKey,
+    SharedKeySpec, SharedKeyStatus, Trust,
 };
 
 /// API group of every kind.

@@ -2,21 +2,21 @@
 
 mod bounds;
 mod consumer;
-mod interval;
 mod status;
 
 use std::time::Duration;
 
-pub use consumer::{Access, Consumer, ConsumerConditions, Delegation, PrincipalRef, Trust};
+pub use consumer::{Access, Consumer, ConsumerConditions, Trust};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-pub use status::{Basis, ConsumerStatus, HalfState, PrincipalStatus, SharedKeyStatus, VerdictValue};
+pub use status::{ConsumerStatus, PrincipalStatus, SharedKeyStatus};
 
 use crate::{
-    cel::{exactly_one_of, partition_of},
-    limits,
+    cel::{exactly_one_of, key_of_region},
+    interval, limits,
     mode::Mode,
+    principals,
     reference::AccountRef,
 };
 
@@ -84,12 +84,10 @@ use crate::{
     )
 )]
 #[x_kube(
-    validation = Rule::new(format!("!has(self.key.arn) || self.key.arn.startsWith('arn:' + {} + ':kms:' + self.region + ':')", partition_of("self.region")))
+    validation = Rule::new(key_of_region("self.key.arn"))
         .message("key.arn must be a key of region, in the partition of region"),
-    validation = Rule::new(format!("!has(self.consumers) || self.consumers.all(consumer, !has(consumer.principals) || consumer.principals.all(principal, !has(principal.arn) || principal.arn.startsWith('arn:' + {} + ':')))", partition_of("self.region")))
-        .message("consumers[].principals[].arn must be in the partition of region: no access crosses partitions, so a key in cn-north-1 takes arn:aws-cn:..."),
-    validation = Rule::new(format!("!has(self.consumers) || self.consumers.map(consumer, has(consumer.principals) ? consumer.principals.size() : 0).sum() <= {}", limits::PRINCIPALS))
-        .message(format!("consumers must have {} principals at most, all together; use a second SharedKey for the same key, or trust: Account", limits::PRINCIPALS).as_str()),
+    validation = principals::of_the_partition("consumers", "a key"),
+    validation = principals::at_most_in_all("consumers", "use a second SharedKey for the same key, or trust: Account"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SharedKeySpec {
@@ -151,7 +149,7 @@ pub struct SharedKeySpec {
 impl SharedKeySpec {
     /// Time between two sweeps. A text that the API server would have refused counts as absent.
     pub fn interval(&self) -> Duration {
-        self.interval.as_deref().and_then(interval::parse).unwrap_or(interval::DEFAULT)
+        interval::of(self.interval.as_deref())
     }
 }
 

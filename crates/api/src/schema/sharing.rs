@@ -1,4 +1,4 @@
-//! Leaves of `SharedKey`.
+//! Leaves of `SharedKey`, and what an `ExternalSecret` takes from there.
 
 use kube::core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
@@ -15,12 +15,16 @@ pub(crate) fn key_id(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
-pub(crate) fn key_arn(_: &mut SchemaGenerator) -> Schema {
+fn arn_of_key(field: &str, instead: &str) -> Schema {
     formed(
         limits::ARN,
         &format!("^arn:{}:kms:[a-z0-9-]+:[0-9]{{12}}:key/{}$", cel::PARTITION, cel::KEY_ID),
-        "key.arn must be a key's ARN: arn:PARTITION:kms:REGION:ACCOUNT:key/ID; an alias goes into key.alias",
+        &format!("{field} must be a key's ARN: arn:PARTITION:kms:REGION:ACCOUNT:key/ID; {instead}"),
     )
+}
+
+pub(crate) fn key_arn(_: &mut SchemaGenerator) -> Schema {
+    arn_of_key("key.arn", "an alias goes into key.alias")
 }
 
 pub(crate) fn key_alias(_: &mut SchemaGenerator) -> Schema {
@@ -78,8 +82,8 @@ pub(crate) fn principal_arn(_: &mut SchemaGenerator) -> Schema {
     formed(
         limits::ARN,
         &format!("^arn:{}:iam::[0-9]{{12}}:(role|user)/{}$", cel::PARTITION, cel::ENTITY),
-        "arn must be the ARN of an IAM role or user; wildcards, groups and assumed-role sessions cannot be named in a key \
-             policy, and for a whole account (root) use trust: Account",
+        "arn must be the ARN of an IAM role or user: no wildcard, group or assumed-role session; for a whole account (root) a \
+             consumer of a SharedKey has trust: Account",
     )
 }
 

@@ -4,22 +4,21 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{cel::exactly_one_of, limits, reference::AccountRef};
+use crate::{
+    limits,
+    principals::{self, Delegation, PrincipalRef},
+    reference::AccountRef,
+};
 
 /// One account that uses the key, with who in it may do what.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
-    validation = Rule::new(exactly_one_of(&["accountRef", "accountId"]))
-        .message("a consumer must have exactly one of accountRef and accountId"),
-    validation = Rule::new("!has(self.accountId) || !has(self.delegation)")
-        .message("delegation must be absent with accountId: the other account's administrators attach their half themselves; to have it managed use accountRef"),
+    validation = principals::one_account("a consumer"),
+    validation = principals::no_delegation_to_others(),
     validation = Rule::new("(has(self.trust) && self.trust == 'Account') || (has(self.principals) && self.principals.size() > 0)")
         .message("principals must name at least one role or user, unless trust is Account"),
-    validation = Rule::new("!has(self.accountId) || !has(self.principals) || self.principals.all(principal, !has(principal.arn) || principal.arn.contains(':iam::' + self.accountId + ':'))")
-        .message("principals[].arn must belong to accountId"),
-    // IAM answers UnmodifiableEntity for these (D§4.4), so asking for a policy on them can never come true.
-    validation = Rule::new("has(self.accountId) || (has(self.delegation) && self.delegation == 'None') || !has(self.principals) || self.principals.all(principal, !(has(principal.role) ? principal.role : has(principal.arn) ? principal.arn.substring(principal.arn.indexOf('/') + 1) : '').matches('^aws-(service-role|reserved)/'))")
-        .message("delegation must be None for roles below aws-service-role/ and aws-reserved/: AWS lets nobody write policies on them; give them a consumer of their own"),
+    validation = principals::of_account_id(),
+    validation = principals::no_delegation_to_protected("a consumer"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Consumer {
@@ -47,7 +46,7 @@ pub struct Consumer {
     /// delegation, and may be absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::PRINCIPALS_PER_CONSUMER))]
-    #[x_kube(merge_strategy = ListMerge::Atomic, validation = Rule::new("self.all(principal, self.exists_one(other, other == principal))").message("principals must not name a role or user twice"))]
+    #[x_kube(merge_strategy = ListMerge::Atomic, validation = principals::each_once())]
     pub principals: Vec<PrincipalRef>,
 
     /// What the principals may do. EncryptDecrypt: kms:Encrypt, kms:Decrypt, kms:ReEncrypt*, kms:GenerateDataKey* and
@@ -78,25 +77,6 @@ pub struct Consumer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Delegation")]
     pub delegation: Option<Delegation>,
-}
-
-/// One role or user.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, KubeSchema)]
-#[x_kube(validation = Rule::new(exactly_one_of(&["role", "user", "arn"])).message("a principal must have exactly one of role, user and arn"))]
-#[serde(rename_all = "camelCase")]
-pub struct PrincipalRef {
-    /// Role of the consumer's account: Name, or path/Name where it has a path. The path is part of its identity.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "crate::schema::role")]
-    pub role: Option<String>,
-    /// User of the consumer's account: Name, or path/Name where it has a path.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "crate::schema::user")]
-    pub user: Option<String>,
-    /// ARN of a role or user, in the consumer's account and the key's partition.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "crate::schema::principal_arn")]
-    pub arn: Option<String>,
 }
 
 /// Whom the key policy names.
@@ -162,32 +142,6 @@ impl Access {
             Self::Encrypt => &["kms:Encrypt", "kms:GenerateDataKey*", "kms:DescribeKey"],
         }
     }
-}
-
-/// What stands on the principals' side.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-    strum::Display,
-    strum::AsRefStr,
-    strum::EnumIter,
-)]
-pub enum Delegation {
-    /// A policy inside of each role and user.
-    InlinePolicy,
-    /// One customer managed policy, attached to each.
-    ManagedPolicy,
-    /// Nothing.
-    None,
 }
 
 /// Conditions of a consumer.

@@ -1,10 +1,10 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     drift::{Drift, LastCorrection},
+    halves::{Basis, HalfState, VerdictValue},
     limits,
 };
 
@@ -94,88 +94,4 @@ pub struct PrincipalStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = limits::VERDICT_REASON))]
     pub reason: Option<String>,
-}
-
-/// State of one half of an access.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-    strum::Display,
-    strum::AsRefStr,
-    strum::EnumIter,
-)]
-pub enum HalfState {
-    /// As the spec asks.
-    Applied,
-    /// Not there.
-    Missing,
-    /// There, but different.
-    Drifted,
-    /// Not looked after by the operator.
-    NotManaged,
-    /// Written, and not visible everywhere yet.
-    Propagating,
-    /// Could not be read.
-    Unknown,
-}
-
-/// Whether a principal can use the key.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-    strum::Display,
-    strum::AsRefStr,
-    strum::EnumIter,
-)]
-pub enum VerdictValue {
-    /// For all actions.
-    Allowed,
-    /// For no action.
-    Denied,
-    /// For some actions.
-    Partial,
-    /// It could not be found out.
-    Unknown,
-}
-
-/// How a verdict was found.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-    strum::Display,
-    strum::AsRefStr,
-    strum::EnumIter,
-)]
-pub enum Basis {
-    /// From the policies of both halves.
-    Computed,
-    /// By a call with KMS' `DryRun`.
-    DryRun,
 }

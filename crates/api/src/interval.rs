@@ -1,10 +1,17 @@
+//! How often AWS is compared with a spec.
+
 use std::time::Duration;
 
 /// The interval of an object that names none.
-pub(super) const DEFAULT: Duration = Duration::from_mins(10);
+const DEFAULT: Duration = Duration::from_mins(10);
+
+/// Time between two sweeps of an object. A text that the API server would have refused counts as absent.
+pub(crate) fn of(text: Option<&str>) -> Duration {
+    text.and_then(parse).unwrap_or(DEFAULT)
+}
 
 /// Reads whole hours, minutes and seconds, in this order: `1h30m`.
-pub(super) fn parse(text: &str) -> Option<Duration> {
+fn parse(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut seconds: u64 = 0;
     for (unit, length) in [('h', 3600), ('m', 60), ('s', 1)] {
