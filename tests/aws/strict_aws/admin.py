@@ -46,6 +46,7 @@ class Admin:
             ("POST", "roles/protected"): self._create_protected_role,
             ("POST", "keys/state"): self._set_key_state,
             ("POST", "keys/id"): self._set_key_id,
+            ("POST", "secrets/owner"): self._set_secret_owner,
             ("POST", "sessions/expire"): self._expire_sessions,
             ("POST", "quotas"): self._set_quotas,
             ("POST", "lag"): self._set_lag,
@@ -118,6 +119,13 @@ class Admin:
         key.key_state, key.enabled = body["state"], body["state"] == "Enabled"
         if body["state"] == "PendingDeletion":
             key.deletion_date = utcnow()
+        return {}
+
+    def _set_secret_owner(self, body: Body) -> Body:
+        secret = self._world.secrets.by_arn(body["arn"])
+        if secret is None:
+            raise ValueError(f"there is no secret {body['arn']}")
+        secret.owning_service = body.get("service")
         return {}
 
     def _expire_sessions(self, body: Body) -> Body:

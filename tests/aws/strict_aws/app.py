@@ -15,12 +15,13 @@ from .identity.authenticate import authenticate
 from .journal import Journal
 from .kms import service as kms
 from .moto_base import error_code
+from .secretsmanager import service as secretsmanager
 from .sts import service as sts
 from .throttling import Throttling
 from .world import World
 
 # A further service is one more entry: a module with `named_resource(call)` and `serve(world, call)`.
-_SERVICES: dict[str, ModuleType] = {"iam": iam, "kms": kms, "sts": sts}
+_SERVICES: dict[str, ModuleType] = {"iam": iam, "kms": kms, "secretsmanager": secretsmanager, "sts": sts}
 
 
 class App:

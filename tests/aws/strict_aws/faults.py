@@ -11,7 +11,7 @@ from .call import Call
 from .errors import AwsError
 from .httpd import ConnectionCut
 
-_READS = ("Get", "List", "Describe", "Assume")
+_READS = ("Get", "List", "Describe", "Assume", "Validate")
 _ids = itertools.count(1)
 
 

@@ -1,4 +1,6 @@
-"""Reads that lag behind writes, by account: GetKeyPolicy and IAM's reads (D§1.4, D§1.5, D§4.7).
+"""Reads that lag behind writes, by account: GetKeyPolicy, IAM's reads, DescribeSecret and GetResourcePolicy.
+
+D§1.4, D§1.5, D§4.7.
 
 A read at time t with a lag of N ms sees the state at t - N. With flapping, each read sees that state or the present
 one.
@@ -18,6 +20,7 @@ from moto.kms.models import Key
 
 if TYPE_CHECKING:
     from .policy.stored import StoredPolicy
+    from .secretsmanager.model import Place, Secret
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Lag:
         # By account id, in all partitions: a test's account is its own.
         self._settings: dict[str, Setting] = {}
         self._policies: dict[str, History] = defaultdict(lambda: deque(maxlen=_KEPT))
+        self._secrets: dict[Place, History] = defaultdict(lambda: deque(maxlen=_KEPT))
         self._iam: dict[tuple[str, str], History] = defaultdict(lambda: deque(maxlen=_KEPT))
 
     def set(self, account: str, milliseconds: int, flapping: bool) -> None:
@@ -50,6 +54,14 @@ class Lag:
 
     def policy_to_read(self, key: Key, current: "StoredPolicy") -> "StoredPolicy":
         return self._seen(key.account_id, self._policies[key.arn], current)
+
+    def before_secret_write(self, place: "Place", before: "Secret | None") -> None:
+        if place.account in self._settings:
+            self._secrets[place].append((time.monotonic(), before.snapshot() if before else None))
+
+    def secret_to_read(self, current: "Secret") -> "Secret | None":
+        """None where the read does not yet see that the secret was created."""
+        return self._seen(current.place.account, self._secrets[current.place], current)
 
     @contextmanager
     def iam_write(self, partition: str, account: str) -> Iterator[None]:

@@ -25,6 +25,19 @@ _CRYPTOGRAPHIC = {
     "GenerateRandom",
 }
 _CRYPTOGRAPHIC_RATE = 5500  # shared by all symmetric operations
+_SECRETS_POLICY = {"DeleteResourcePolicy", "GetResourcePolicy", "PutResourcePolicy", "ValidateResourcePolicy"}
+_SECRETS_VALUES = {
+    "PutSecretValue",
+    "UpdateSecret",
+    "UpdateSecretVersionStage",
+    "ReplicateSecretToRegions",
+    "RemoveRegionsFromReplication",
+    "StopReplicationToReplica",
+}
+_SECRETS_ROTATION = {"RotateSecret", "CancelRotateSecret"}
+_SECRETS_TAGS = {"TagResource", "UntagResource"}
+_SECRETS_READS = {"GetSecretValue": 10_000, "DescribeSecret": 40_000}
+_SECRETS_RATE = 50  # shared within each of the groups, and for each other operation
 _STS_RATE = 600  # shared by all operations
 # IAM's rates are unpublished; these are what the domain reference tells clients to stay under, doubled.
 _IAM_READ_RATE, _IAM_WRITE_RATE = 10, 4
@@ -82,10 +95,26 @@ def _default_quota(service: str, operation: str) -> tuple[str, float]:
         if operation in _CRYPTOGRAPHIC:
             return "kms:cryptographic", _CRYPTOGRAPHIC_RATE
         return f"kms:{operation}", _KMS.get(operation, 5)
+    if service == "secretsmanager":
+        return _secrets_quota(operation)
     if service == "sts":
         return "sts", _STS_RATE
     reads = operation.startswith(("Get", "List"))
     return ("iam:read", _IAM_READ_RATE) if reads else ("iam:write", _IAM_WRITE_RATE)
+
+
+def _secrets_quota(operation: str) -> tuple[str, float]:
+    if operation in _SECRETS_READS:
+        return f"secretsmanager:{operation}", _SECRETS_READS[operation]
+    for group, operations in (
+        ("policy", _SECRETS_POLICY),
+        ("values", _SECRETS_VALUES),
+        ("rotation", _SECRETS_ROTATION),
+        ("tags", _SECRETS_TAGS),
+    ):
+        if operation in operations:
+            return f"secretsmanager:{group}", _SECRETS_RATE
+    return f"secretsmanager:{operation}", _SECRETS_RATE
 
 
 def _throttled(call: Call) -> AwsError:

@@ -10,6 +10,7 @@ from .identity.principal import Principal
 from .lag import Lag
 from .options import Options
 from .partitions import DEFAULT_REGIONS
+from .secretsmanager.store import Secrets
 
 # A root key says which account of which partition it opens: prefix and account id are 20 characters together.
 _ROOT_PREFIXES = {"aws": "AKIAROOT", "aws-cn": "AKIARTCN", "aws-us-gov": "AKIARTGV"}
@@ -44,6 +45,7 @@ class World:
         self._by_root_key: dict[str, Account] = {}
         self.options = Options()
         self.lag = Lag()
+        self.secrets = Secrets()
         self.sessions: dict[str, Session] = {}
         # Issuer (without scheme) → JWKS, as the issuer's own web server would publish it.
         self.jwks: dict[str, dict] = {}

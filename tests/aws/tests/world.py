@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 _CONFIG = Config(retries={"total_max_attempts": 1}, read_timeout=30, parameter_validation=False)
 REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+READ = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]
 USE = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
 
 
@@ -79,6 +80,17 @@ class Caller:
         return self.aws.client("iam", self.region, self.credentials)
 
     @cached_property
+    def secrets(self) -> Any:
+        return self.aws.client("secretsmanager", self.region, self.credentials)
+
+    def value(self, secret: str) -> str:
+        return self.secrets.get_secret_value(SecretId=secret)["SecretString"]
+
+    def within(self, region: str) -> "Caller":
+        """The same credentials in another Region."""
+        return Caller(self.aws, region, self.credentials)
+
+    @cached_property
     def sts(self) -> Any:
         return self.aws.client("sts", self.region, self.credentials)
 
@@ -131,6 +143,16 @@ class Account(Caller):
             self.put(made, *statements, owner=owner)
         return made
 
+    def secret(self, name: str, *statements: dict, value: str = "s3cret", **more: Any) -> str:
+        """A secret's ARN. Its resource policy has the given statements, if there are any."""
+        made = self.secrets.create_secret(Name=name, SecretString=value, **more)["ARN"]
+        if statements:
+            self.share(made, *statements)
+        return made
+
+    def share(self, secret: str, *statements: dict, **more: Any) -> None:
+        self.secrets.put_resource_policy(SecretId=secret, ResourcePolicy=json.dumps(policy(*statements)), **more)
+
     def put(self, key: str, *statements: dict, owner: bool = True, caller: Caller | None = None) -> None:
         own = [key_statement(self.root_arn, "kms:*")] if owner else []
         (caller or self).kms.put_key_policy(KeyId=key, Policy=json.dumps(policy(*own, *statements)))
@@ -156,6 +178,12 @@ def key_statement(
 ) -> dict:
     who = principal if principal == "*" else {"AWS": principal}
     return {"Effect": effect, "Principal": who, "Action": actions, "Resource": "*", **more}
+
+
+def secret_statement(
+    principal: str | list[str], actions: str | list[str] = READ, effect: str = "Allow", **more: Any
+) -> dict:
+    return key_statement(principal, actions, effect, **more)
 
 
 def trusting(principal: str | list[str], **more: Any) -> dict:

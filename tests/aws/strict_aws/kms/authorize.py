@@ -5,10 +5,10 @@ from moto.kms.models import Key
 from ..call import Call
 from ..identity.principal import Principal
 from ..policy import denied as words
-from ..policy import identity_side
+from ..policy import identity_side, resource_side
 from ..policy.context import Context
 from ..policy.identity_side import IdentitySide
-from ..policy.principals import Named, names
+from ..policy.principals import Named
 from ..policy.stored import StoredPolicy
 from ..world import World
 from .denied import denied, hidden
@@ -25,23 +25,11 @@ def decide(caller: Principal, key: Key, policy: StoredPolicy, action: str, conte
     own = identity_side.evaluate(caller, action, key.arn, context.extended({"kms:ResourceAliases": list(key.aliases)}))
     if own.denied_by:
         raise denied(words.explicitly(caller, action, key.arn, own.denied_by))
-    denies, named = _key_side(policy, caller, action, key.arn, context)
+    denies, named = resource_side.evaluate(policy.statements, caller, action, key.arn, context)
     if caller.account == key.account_id:
         _in_own_account(caller, key, action, own, denies, named)
     else:
         _from_another_account(caller, key, action, own, denies, named)
-
-
-def _key_side(policy: StoredPolicy, caller: Principal, action: str, arn: str, context: Context) -> tuple[bool, Named]:
-    denies, named = False, Named.NOT
-    for statement in policy.statements:
-        by = names(statement, caller)
-        if by and statement.covers(action, arn, context):
-            if statement.allows:
-                named = max(named, by)
-            else:
-                denies = True
-    return denies, named
 
 
 def _in_own_account(caller: Principal, key: Key, action: str, own: IdentitySide, denies: bool, named: Named) -> None:

@@ -1,7 +1,6 @@
 """What a key policy must pass before KMS stores it (D§1.1, D§1.5)."""
 
 import re
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.kms.models import Key
@@ -12,6 +11,7 @@ from ..policy.conditions import operator_parts
 from ..policy.context import Context
 from ..policy.document import statements_of
 from ..policy.grammar import KEY_POLICY, Malformed, parse
+from ..policy.propagation import propagated
 from ..policy.stored import InvalidPrincipal, StoredPolicy
 from ..world import World
 from .authorize import decide
@@ -34,7 +34,7 @@ def accept(world: World, call: Call, key: Key, text: str, context: Context) -> S
         raise _malformed(str(problem)) from problem
     _no_overly_permissive_condition(document)
     try:
-        policy = StoredPolicy.pin(world, call.partition, document, _visible_to_kms(world))
+        policy = StoredPolicy.pin(world, call.partition, document, propagated(world))
     except InvalidPrincipal as problem:
         # No hint which principal it was.
         raise _malformed("Policy contains a statement with one or more invalid principals.") from problem
@@ -64,16 +64,6 @@ def _no_overly_permissive_condition(document: dict[str, Any]) -> None:
                     raise _malformed(
                         f"OverlyPermissiveCondition: Using ForAllValues with {condition_key} is overly permissive."
                     )
-
-
-def _visible_to_kms(world: World) -> Any:
-    """Roles and users reach KMS some time after IAM made them; until then they are invalid principals (D§1.5)."""
-
-    def visible(entity: Any) -> bool:
-        created = entity.create_date.replace(tzinfo=UTC)
-        return created + timedelta(milliseconds=world.options.principal_lag_ms) <= datetime.now(UTC)
-
-    return visible
 
 
 def _no_lockout(call: Call, key: Key, policy: StoredPolicy, context: Context) -> None:

@@ -27,6 +27,7 @@ class Kind:
 
 KEY_POLICY = Kind(principal=True, action=False, resource=None, strict_sids=False)
 IDENTITY_POLICY = Kind(principal=False, action=True, resource=True, strict_sids=True)
+SECRET_POLICY = Kind(principal=True, action=True, resource=True, strict_sids=True)
 TRUST_POLICY = Kind(principal=True, action=True, resource=False, strict_sids=True)
 
 _VERSIONS = ("2012-10-17", "2008-10-17")

@@ -67,6 +67,13 @@ class StoredPolicy:
         document = _map_principals(self._document, self._arn_of, _shuffled)
         return json.dumps(_unwrapped(document), indent=2, separators=(",", " : "), ensure_ascii=False)
 
+    @property
+    def orphaned(self) -> bool:
+        """Whether a role or user that it names is gone."""
+        return any(
+            entities.by_id(pin.partition, pin.account, unique_id) is None for unique_id, pin in self._pins.items()
+        )
+
     def _arn_of(self, entry: str) -> str:
         pin = self._pins.get(entry)
         if pin is None:
