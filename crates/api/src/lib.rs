@@ -43,8 +43,8 @@ pub use mode::Mode;
 pub use principals::{Delegation, PrincipalRef};
 pub use reference::AccountRef;
 pub use shared_key::{
-    Access, Consumer, ConsumerConditions, ConsumerStatus, DeletionPolicy, KeySource, PrincipalStatus, SharedKey,
-    SharedKeySpec, SharedKeyStatus, Trust,
+    Access, Collision, CollisionOutcome, Consumer, ConsumerConditions, ConsumerStatus, DeletionPolicy, KeySource,
+    LastCollision, PrincipalStatus, SharedKey, SharedKeySpec, SharedKeyStatus, Trust,
 };
 
 /// API group of every kind.

@@ -49,6 +49,10 @@ pub const URL: usize = 256;
 pub const DRIFT: usize = 64;
 /// Entries of `status.lastCorrection.items`.
 pub const CORRECTIONS: usize = 16;
+/// Entries of `status.lastCollision.items`.
+pub const COLLISIONS: usize = 4;
+/// A statement in one of them. The history of the key policy has it in full.
+pub const COLLISION_STATEMENT: usize = 256;
 /// Conditions of one object.
 pub const CONDITIONS: usize = 16;
 /// `message` of a condition.

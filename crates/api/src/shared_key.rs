@@ -1,11 +1,13 @@
 //! `SharedKey`: one key, and who in which accounts may use it.
 
 mod bounds;
+mod collision;
 mod consumer;
 mod status;
 
 use std::time::Duration;
 
+pub use collision::{Collision, CollisionOutcome, LastCollision};
 pub use consumer::{Access, Consumer, ConsumerConditions, Trust};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;

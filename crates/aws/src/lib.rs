@@ -42,7 +42,7 @@ use std::{
 use sharedkey_engine::{desired::Account, problem::Reading};
 
 pub use access::{Access, Endpoints, Method, TokenError, TokenSource};
-pub use apply::{ApplyError, KeepError, Keeper, Meanwhile, Outcome};
+pub use apply::{ApplyError, KeepError, Keeper, Outcome};
 pub use limits::Rates;
 pub use meter::CallObserver;
 pub use sdk::Timeouts;

@@ -10,6 +10,7 @@ pub mod compare;
 pub mod desired;
 pub mod history;
 pub mod ledger;
+pub mod meanwhile;
 pub mod names;
 pub mod observed;
 pub mod overlap;

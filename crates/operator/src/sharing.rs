@@ -10,11 +10,12 @@ use std::{
 use futures::FutureExt as _;
 use kube::{ResourceExt as _, runtime::controller::Action};
 use sharedkey_api::{FLUX_REQUESTED_AT, RECONCILE_REQUESTED_AT, SharedKey, SharedKeyStatus};
-use sharedkey_aws::{ApplyError, Meanwhile};
+use sharedkey_aws::ApplyError;
 use sharedkey_engine::{
     compare::{Cause, Comparison, compare},
     desired::{Desired, KeySource},
     ledger::{Record, Resource},
+    meanwhile::Meanwhile,
     names::ObjectName,
     observed::Observed,
     plan::{Blocker, Plan, Step, plan},
@@ -22,7 +23,6 @@ use sharedkey_engine::{
     resolve::{Input, resolve},
     summarise::{self, Course, Next, Notice, Summary},
 };
-use sharedkey_policy::Statement;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
@@ -168,6 +168,7 @@ struct Went {
     /// What has to be told although the object's own status does not show it.
     notices: Vec<Notice>,
     before: Vec<sharedkey_engine::compare::Finding>,
+    meanwhile: Meanwhile,
 }
 
 impl Went {
@@ -179,6 +180,7 @@ impl Went {
             blockers: &self.plan.blockers,
             failures: &self.failures,
             before: &self.before,
+            meanwhile: &self.meanwhile,
         }
     }
 }
@@ -217,6 +219,7 @@ impl Run<'_> {
                 failures: Vec::new(),
                 notices: Vec::new(),
                 before: Vec::new(),
+                meanwhile: Meanwhile::default(),
             });
         }
         let mut done = Done { undone: undone(&comparison), ..Done::default() };
@@ -224,8 +227,16 @@ impl Run<'_> {
         plan.blockers.extend(done.blockers);
         let after = self.context.aws.observe(desired, &self.record, Duration::ZERO).await;
         let compared = compare(desired, &after, &self.record);
-        let Done { failures, notices, .. } = done;
-        Ok(Went { observed: after, comparison: compared, plan, failures, notices, before: comparison.findings })
+        let Done { failures, notices, meanwhile, .. } = done;
+        Ok(Went {
+            observed: after,
+            comparison: compared,
+            plan,
+            failures,
+            notices,
+            before: comparison.findings,
+            meanwhile,
+        })
     }
 
     /// Every target stands in the ledger before the first write, and what was confirmed stands there after the last. A step that
@@ -265,7 +276,8 @@ impl Run<'_> {
                 span.in_scope(|| tracing::info!(changed = outcome.changed, "done"));
                 self.confirm(step, done);
                 step.forgets.iter().for_each(|resource| self.record.forget(resource));
-                done.notices.extend(told_of(step, &outcome.meanwhile));
+                done.notices.extend(outcome.meanwhile.notices(&step.action));
+                done.meanwhile.extend(outcome.meanwhile);
             }
             Err(ApplyError::Failed(failure)) => {
                 span.in_scope(|| tracing::warn!(class = %failure.class, error = %failure, "a write failed"));
@@ -292,6 +304,7 @@ pub(crate) struct Done {
     pub(crate) failures: Vec<Failure>,
     pub(crate) blockers: Vec<Blocker>,
     pub(crate) notices: Vec<Notice>,
+    meanwhile: Meanwhile,
 }
 
 impl Done {
@@ -301,30 +314,6 @@ impl Done {
         let hinders = |failure: &Failure| failure.account == step.account.id || key_half(failure);
         !self.blockers.is_empty() || self.failures.iter().any(hinders)
     }
-}
-
-/// Somebody else wrote the key policy at the same moment, and one of the two writes undid the other (D§1.5).
-fn told_of(step: &Step, meanwhile: &Meanwhile) -> Vec<Notice> {
-    let Meanwhile { lost, revived, gone } = meanwhile;
-    let advice = "; what stood there is in the history of the key policy, if they have to be put right";
-    [
-        (lost, "ForeignStatementLost", "it took away statements that somebody else added at the same moment", advice),
-        (
-            revived,
-            "ForeignStatementRevived",
-            "it brought back statements that somebody else removed at the same moment",
-            advice,
-        ),
-        (gone, "ForeignStatementGone", "somebody else took away statements right after it", ""),
-    ]
-    .into_iter()
-    .filter(|(statements, ..)| !statements.is_empty())
-    .map(|(statements, reason, what, advice)| {
-        let statements: Vec<&str> = statements.iter().map(Statement::to_json).collect();
-        let note = format!("{}: {what}{advice}: {}", step.action, statements.join(", "));
-        Notice { warning: true, reason: reason.to_owned(), note }
-    })
-    .collect()
 }
 
 /// Writes the status if it changed, and tells of what did.

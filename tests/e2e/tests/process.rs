@@ -97,7 +97,7 @@ async fn an_operator_that_is_told_to_stop_ends_what_it_does_and_the_next_one_goe
 async fn with_the_clocks_of_a_cluster_an_object_is_swept_at_its_own_interval() -> Result<()> {
     // Given two keys that are shared, one in Enforce and one in Observe, with the shortest interval that a spec can have
     let service = Service::as_shipped().await?;
-    let stages = try_join_all([Stage::on(&service.home, "aws-cn"), Stage::on(&service.home, "aws")]).await?;
+    let stages = try_join_all(["aws-cn", "aws"].map(|partition| Stage::on(&service.home, partition))).await?;
     for stage in &stages {
         let mut spec = stage.spec();
         merge(&mut spec, json!({"interval": "30s"}));

@@ -1,5 +1,8 @@
 use super::status::{ConsumerStatus, PrincipalStatus, SharedKeyStatus};
-use crate::bounds::{self, Common};
+use crate::{
+    bounds::{self, Common},
+    limits::{self, clip, clip_option},
+};
 
 impl SharedKeyStatus {
     /// The status with every list and text within its bounds. Cutting twice changes nothing, so a bounded status can be
@@ -13,6 +16,13 @@ impl SharedKeyStatus {
             last_handled_reconcile_at: &mut self.last_handled_reconcile_at,
         }
         .bound();
+        if let Some(collision) = &mut self.last_collision {
+            collision.items.truncate(limits::COLLISIONS);
+            for item in &mut collision.items {
+                clip_option(&mut item.sid, limits::DRIFT_SUBJECT);
+                clip(&mut item.statement, limits::COLLISION_STATEMENT);
+            }
+        }
         for ConsumerStatus { principals, handoff_policy, .. } in &mut self.consumers {
             bounds::handoff_policy(handoff_policy);
             for PrincipalStatus { arn, unique_id, reason, .. } in principals {
@@ -25,8 +35,11 @@ impl SharedKeyStatus {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+
     use crate::{
-        Basis, ConsumerStatus, HalfState, PrincipalStatus, SharedKeyStatus, VerdictValue,
+        Basis, Collision, CollisionOutcome, ConsumerStatus, HalfState, LastCollision, PrincipalStatus, SharedKeyStatus,
+        VerdictValue,
         bounds::testing::{assert_fits, assert_taken, condition, correction, drift, handoff_policy, long},
         limits,
     };
@@ -49,6 +62,10 @@ mod tests {
         }
     }
 
+    fn collision() -> Collision {
+        Collision { outcome: CollisionOutcome::Revived, sid: Some(long()), statement: long() }
+    }
+
     /// More than any spec and any drift can bring about.
     fn huge() -> SharedKeyStatus {
         SharedKeyStatus {
@@ -59,6 +76,7 @@ mod tests {
             drift: vec![drift(); 1000],
             drift_count: 1000,
             last_correction: Some(correction()),
+            last_collision: Some(LastCollision { time: Time(Timestamp::UNIX_EPOCH), items: vec![collision(); 1000] }),
             consumers: (0..limits::CONSUMERS).map(consumer).collect(),
             last_handled_reconcile_at: Some(long()),
         }

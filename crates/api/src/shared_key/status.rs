@@ -6,6 +6,7 @@ use crate::{
     drift::{Drift, LastCorrection},
     halves::{Basis, HalfState, VerdictValue},
     limits,
+    shared_key::collision::LastCollision,
 };
 
 /// What is known about a shared key.
@@ -39,6 +40,9 @@ pub struct SharedKeyStatus {
     /// What was healed last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_correction: Option<LastCorrection>,
+    /// Where another writer of the key policy wrote at the same moment as the operator: the last time that it was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_collision: Option<LastCollision>,
     /// Who can use the key, half by half.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::CONSUMERS))]

@@ -4,16 +4,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use sharedkey_engine::{
     history::{self, Entry},
+    meanwhile::Meanwhile,
     names::OwnerId,
     problem::{Class, Failure, Reading},
     write::{self, Refusal, Scope},
 };
 use sharedkey_policy::{Edit, KeyArn, MalformedPolicy, PolicyDocument};
 
-use super::{
-    ApplyError, KeepError, Keeper, Outcome, may_have_happened,
-    meanwhile::{Meanwhile, Seen},
-};
+use super::{ApplyError, KeepError, Keeper, Outcome, may_have_happened, meanwhile::Seen};
 use crate::{
     Aws, fingerprint,
     kms::Kms,

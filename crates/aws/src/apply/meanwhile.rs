@@ -4,26 +4,8 @@
 //! and no answer says so. A reading that is under way beside the write shows such a change, if AWS answers it in between. It is told
 //! and not mended: reads may also show the past (D§1.4), and who put back what an old answer shows would undo somebody's removal.
 
-use sharedkey_engine::names::OwnerId;
+use sharedkey_engine::{meanwhile::Meanwhile, names::OwnerId};
 use sharedkey_policy::{NormalContext, NormalStatement, Partition, PolicyDocument, Statement, foreign_lost, normal};
-
-/// Statements of others.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Meanwhile {
-    /// They were added between our reading and our write, which took them away.
-    pub lost: Vec<Statement>,
-    /// They were removed between our reading and our write, which brought them back.
-    pub revived: Vec<Statement>,
-    /// We wrote them as they were, and somebody else took them away right after.
-    pub gone: Vec<Statement>,
-}
-
-impl Meanwhile {
-    /// Whether nobody else has written, as far as can be seen.
-    pub fn is_quiet(&self) -> bool {
-        *self == Self::default()
-    }
-}
 
 /// One write, as it was seen from all sides.
 #[derive(Clone, Copy)]

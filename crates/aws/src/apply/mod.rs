@@ -16,6 +16,7 @@ use std::{
 
 use futures::future::BoxFuture;
 use sharedkey_engine::{
+    meanwhile::Meanwhile,
     plan::{Action, Step},
     problem::{Class, Failure, Reading},
     write::Refusal,
@@ -27,8 +28,6 @@ use crate::{
     Aws, class,
     recent::{Certainty, State, Subject},
 };
-
-pub use self::meanwhile::Meanwhile;
 
 /// What a step did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -16,6 +16,7 @@ use super::{Case, Cause, Comparison, Finding, compare};
 use crate::{
     desired::{Account, Conditions, Delegation, Desired, DesiredConsumer, DesiredKey, KeySource, Trust},
     ledger::{CONTENDED_WITHIN, Record, Resource, State, Target},
+    meanwhile::Meanwhile,
     names::{Names, ObjectName},
     observed::{AliasTarget, Entity, EntityState, KeyMetadata, KeyObservation, KeyPolicy, ManagedPolicy, Observed},
     plan::{self, Plan},
@@ -47,6 +48,8 @@ pub(crate) struct World {
     pub(crate) observed: Observed,
     pub(crate) record: Record,
     pub(crate) status: Option<SharedKeyStatus>,
+    /// What others wrote beside the next writes.
+    pub(crate) meanwhile: Meanwhile,
     /// Seconds since the epoch.
     pub(crate) now: i64,
 }
@@ -147,6 +150,7 @@ impl World {
             },
             record: Record::default(),
             status: None,
+            meanwhile: Meanwhile::default(),
             now: 1_800_000_000,
         }
     }
@@ -331,6 +335,7 @@ impl World {
             blockers: &plan.blockers,
             failures,
             before,
+            meanwhile: &std::mem::take(&mut self.meanwhile),
         };
         let summary = summarise::summarise(&context, &course);
         self.status = Some(summary.status.clone());

@@ -8,13 +8,14 @@ mod drift;
 pub use account::{AccountCourse, Reached, Trouble, account};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use sharedkey_api::{
-    LastCorrection, SharedKeyStatus,
+    LastCollision, LastCorrection, SharedKeyStatus,
     conditions::{ConditionType, Reason},
 };
 
 use crate::{
     compare::{Cause, Comparison, Finding},
     desired::Desired,
+    meanwhile::Meanwhile,
     observed::Observed,
     plan::Blocker,
     problem::{Class, Failure},
@@ -56,6 +57,8 @@ pub struct Course<'a> {
     pub failures: &'a [Failure],
     /// What differed when the reconcile began.
     pub before: &'a [Finding],
+    /// What others wrote at the same moment.
+    pub meanwhile: &'a Meanwhile,
 }
 
 /// The result of a reconcile, for Kubernetes.
@@ -128,6 +131,7 @@ pub fn summarise(context: &Context<'_>, course: &Course<'_>) -> Summary {
         drift_count: i64::try_from(drift.len()).unwrap_or(i64::MAX),
         drift,
         last_correction: last_correction(context, &corrected),
+        last_collision: last_collision(context, course.meanwhile),
         consumers: consumers::consumers(context, course),
         ..SharedKeyStatus::default()
     };
@@ -140,6 +144,13 @@ fn last_correction(context: &Context<'_>, corrected: &[Finding]) -> Option<LastC
     }
     let items = corrected.iter().map(|finding| drift::entry(finding, None)).collect();
     Some(LastCorrection { time: context.now.clone(), items })
+}
+
+fn last_collision(context: &Context<'_>, meanwhile: &Meanwhile) -> Option<LastCollision> {
+    if meanwhile.is_quiet() {
+        return context.previous.and_then(|previous| previous.last_collision.clone());
+    }
+    Some(LastCollision { time: context.now.clone(), items: meanwhile.collisions() })
 }
 
 fn next(course: &Course<'_>) -> Next {

@@ -3,8 +3,11 @@ use sharedkey_api::{DriftKind, Mode, VerdictValue};
 
 use super::*;
 use crate::{
-    compare::testing::{ANNA, APP, APP_ID, BOB, FOREIGN, OURS, POLICY, World, account, arn, consumer, refused, time},
+    compare::testing::{
+        ANNA, APP, APP_ID, BOB, FOREIGN, OURS, POLICY, World, account, arn, consumer, refused, statement, time,
+    },
     desired::{Delegation, Trust},
+    meanwhile::Meanwhile,
     observed::Entity,
     plan::Plan,
 };
@@ -394,4 +397,15 @@ fn two_consumers_are_told_apart() {
     let verdicts: Vec<_> =
         status.consumers.iter().map(|consumer| (consumer.name.as_str(), consumer.principals[0].verdict)).collect();
     assert_eq!(verdicts, [("partner", VerdictValue::Allowed), ("second", VerdictValue::Denied)]);
+}
+
+#[test]
+fn what_met_a_write_of_ours_stays_in_status_until_something_else_does() {
+    let mut world = World::fresh();
+    world.meanwhile = Meanwhile { lost: vec![statement(FOREIGN[0])], ..Meanwhile::default() };
+    let told = world.reconcile("10:00:00").status.last_collision.unwrap();
+    assert_eq!((&told.time, told.items[0].sid.as_deref()), (&time("10:00:00"), Some("Enable IAM User Permissions")));
+    assert_eq!(world.reconcile("10:10:00").status.last_collision, Some(told));
+    world.meanwhile = Meanwhile { gone: vec![statement(FOREIGN[0])], ..Meanwhile::default() };
+    assert_eq!(world.reconcile("10:20:00").status.last_collision.unwrap().time, time("10:20:00"));
 }

@@ -1,8 +1,12 @@
 //! What a key policy said before the operator wrote it is kept, and comes back when an administrator asks for it.
 
-use anyhow::{Result, ensure};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use sharedkey_e2e::{Stage, allowed, foreign, has_sid, key_document, says};
+use sharedkey_api::CollisionOutcome;
+use sharedkey_e2e::{DEADLINE, Stage, allowed, foreign, has_sid, key_document, says};
+use sharedkey_harness::{aws::Fault, wait_for};
 
 /// A key that is shared, and whose owner lost what others had stated.
 async fn robbed(partition: &str) -> Result<Stage> {
@@ -126,4 +130,52 @@ fn sorted(document: &Value) -> Vec<String> {
         statements.iter().map(|statement| format!("{} {}", statement["Sid"], statement["Action"])).collect();
     statements.sort();
     statements
+}
+
+#[tokio::test]
+async fn what_a_write_of_the_operator_undid_is_named_in_status_and_comes_back() -> Result<()> {
+    for partition in ["aws-cn", "aws"] {
+        // Given a write of the operator that AWS takes its time for, and a reading beside it
+        let stage = Stage::new(partition).await?;
+        let (owner, aws) = (&stage.owner.account, &stage.home.world.aws);
+        let by_operator = |seconds: u64, operation: &str| {
+            let fault = Fault::hang(Duration::from_secs(seconds)).operation(operation).account(owner).times(1);
+            fault.principal("arn:*:assumed-role/sharedkey-operator/*")
+        };
+        let write = aws.inject(&by_operator(4, "PutKeyPolicy")).await?;
+        // Before it come the reading of the sweep, and those before and after the document is kept.
+        let beside = aws.inject(&by_operator(2, "GetKeyPolicy").skip(3)).await?;
+        stage.share("orders", stage.spec()).await?;
+        wait_for("both calls to be under way", DEADLINE, async || {
+            let hits = [aws.fault_hits(write).await?, aws.fault_hits(beside).await?];
+            ensure!(hits == [1, 1], "{hits:?}");
+            Ok(())
+        })
+        .await?;
+
+        // When somebody adds a statement at this moment
+        let mut policy = owner.key_policy(&stage.key).await?;
+        let statements = policy["Statement"].as_array_mut().context("statements")?;
+        statements.push(json!({
+            "Sid": "Added meanwhile", "Effect": "Allow", "Principal": {"AWS": owner.root_arn()},
+            "Action": "kms:ListKeyRotations", "Resource": "*",
+        }));
+        owner.put_key_policy(&stage.key, &policy).await?;
+
+        // Then the write undoes it, and status names it
+        let status = stage.ready("orders").await?.status.context("a status")?;
+        ensure!(!has_sid(&owner.key_policy(&stage.key).await?, "Added meanwhile"), "nothing was lost");
+        let collision = status.last_collision.context("a collision")?;
+        let [lost] = &collision.items[..] else { panic!("one statement was lost: {collision:?}") };
+        assert_eq!((lost.outcome, lost.sid.as_deref()), (CollisionOutcome::Lost, Some("Added meanwhile")));
+        says(&lost.statement, &["kms:ListKeyRotations"])?;
+
+        // And it comes back when an administrator asks for the document that was undone
+        let undone = stage.kept(&stage.key).await?.pop().context("a document")?;
+        says(&stage.ask_back(&stage.key, &undone.replaced_at).await?, &["are back"])?;
+        let policy = owner.key_policy(&stage.key).await?;
+        ensure!(has_sid(&policy, "Added meanwhile") && has_sid(&policy, &stage.sid("orders", "partner")), "{policy:#}");
+        allowed(&stage.as_role().await?, &stage.probe().await?).await?;
+    }
+    Ok(())
 }

@@ -11,12 +11,12 @@ use futures::{FutureExt as _, future::BoxFuture};
 use secrecy::SecretString;
 use serde_json::json;
 use sharedkey_aws::{
-    Access, Aws, CallObserver, Endpoints, KeepError, Keeper, Meanwhile, Method, Options, Outcome, TokenError,
-    TokenSource,
+    Access, Aws, CallObserver, Endpoints, KeepError, Keeper, Method, Options, Outcome, TokenError, TokenSource,
 };
 use sharedkey_e2e::{foreign, key_document};
 use sharedkey_engine::{
     desired,
+    meanwhile::Meanwhile,
     names::OwnerId,
     plan::{Action, Step},
 };
