@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Options:
-    # Items per page of IAM lists, however many were asked for (D§4.3: "might return fewer").
+    # Items per page of lists, however many were asked for (D§4.3: "might return fewer").
     page_size: int = 100
     # How long a new role or user stays invisible to PutKeyPolicy and PutResourcePolicy (D§1.5: not yet propagated).
     principal_lag_ms: int = 0
