@@ -52,7 +52,7 @@ fn partition_stays() -> String {
     category = "sharedkey-operator",
     status = "AwsAccountStatus",
     derive = "PartialEq",
-    doc = "An AWS account that the operator can reach: how it logs in, and which namespaces may use the account for which keys and principals. Written by administrators of the cluster.",
+    doc = "An AWS account that the operator can reach: how it logs in, and which namespaces may use the account for which keys, secrets and principals. Written by administrators of the cluster.",
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#, description = "Whether the operator can work in the account"),
     printcolumn(name = "Account", type_ = "string", json_path = ".spec.accountId", description = "Account id"),
     printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode", description = "Enforce or Observe"),
@@ -106,14 +106,14 @@ pub struct AwsAccountSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<Endpoints>,
 
-    /// Which namespaces may use the account, for which keys and principals. Nothing is allowed by default. At most 64 rules;
+    /// Which namespaces may use the account, for which keys, secrets and principals. Nothing is allowed by default. At most 64 rules;
     /// what one of them allows is allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = limits::ALLOW_RULES))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub allow: Vec<AllowRule>,
 
-    /// Guardrails for the keys that this account owns. They bind every namespace.
+    /// Guardrails for the keys and secrets that this account owns. They bind every namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sharing: Option<Sharing>,
 
@@ -139,4 +139,8 @@ pub struct Endpoints {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::endpoint")]
     pub sts: Option<String>,
+    /// URL of Secrets Manager. It is used for secrets of every Region, and receives their values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::schema::endpoint")]
+    pub secrets_manager: Option<String>,
 }

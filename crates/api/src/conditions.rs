@@ -33,11 +33,17 @@ pub enum ConditionType {
     KeyAvailable,
     /// The key policy has what the spec asks.
     KeyPolicyApplied,
-    /// The policies on the consumers' side are what the spec asks.
+    /// The secret exists, with the key, description, tags, resource policy and replicas that the spec asks.
+    SecretApplied,
+    /// The current version of the secret has the value of the source.
+    ValueSynced,
+    /// The policies on the side of the consumers or readers are what the spec asks.
     DelegationApplied,
-    /// Every managed principal is allowed by both halves.
+    /// Every managed principal is allowed by all halves.
     AccessVerified,
-    /// Nothing in AWS differs from the spec.
+    /// The target has the value of the secret's current version.
+    TargetSynced,
+    /// Nothing in AWS, and nothing in the target, differs from the spec.
     InSync,
 }
 

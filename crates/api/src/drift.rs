@@ -33,8 +33,12 @@ pub enum DriftLayer {
     Key,
     /// The key's policy, in the owner's account.
     KeyPolicy,
-    /// The policies on roles and users, in the consumer's account.
+    /// The policies on roles and users, in the account of the consumer or reader.
     Delegation,
+    /// The secret itself, its versions, resource policy and replicas.
+    Secret,
+    /// The Kubernetes Secret to which the value is written.
+    Target,
 }
 
 impl DriftLayer {
@@ -91,7 +95,7 @@ pub enum DriftKind {
     StatementMissing,
     /// A statement of the object says something else than the spec.
     #[strum(
-        detailed_message = "Find out who changed it (CloudTrail, PutKeyPolicy); change the SharedKey instead, for the statement follows it."
+        detailed_message = "Find out who changed it (CloudTrail, PutKeyPolicy); change the spec instead, for the statement follows it."
     )]
     StatementChanged,
     /// A statement of the object is in the key policy more than once, under its own Sid or as a copy under another one.
@@ -124,7 +128,7 @@ pub enum DriftKind {
     )]
     PolicyMissing,
     /// A policy of the object says something else than the spec.
-    #[strum(detailed_message = "Change the SharedKey instead, for the policy follows it.")]
+    #[strum(detailed_message = "Change the spec instead, for the policy follows it.")]
     PolicyChanged,
     /// A managed policy of the object is not attached to its role or user.
     #[strum(
@@ -132,7 +136,7 @@ pub enum DriftKind {
     )]
     PolicyDetached,
     /// Another version of a managed policy is its default.
-    #[strum(detailed_message = "Change the SharedKey instead, for the policy follows it.")]
+    #[strum(detailed_message = "Change the spec instead, for the policy follows it.")]
     DefaultVersionChanged,
     /// A role or user that has to carry a policy does not exist.
     #[strum(detailed_message = "Create it, correct its name and path, or remove it from the spec.")]
@@ -143,6 +147,64 @@ pub enum DriftKind {
     /// A policy on a principal denies it the key.
     #[strum(detailed_message = "Remove the Deny that the message names, or make an exception in it for the key.")]
     BlockedByDeny,
+    /// The secret does not exist.
+    #[strum(
+        detailed_message = "Find out who deleted it (CloudTrail, DeleteSecret); a new one has another ARN, which whoever names the old one has to learn."
+    )]
+    SecretMissing,
+    /// The secret is scheduled for deletion.
+    #[strum(
+        detailed_message = "Restore it with secretsmanager:RestoreSecret before the date in the message, or set restoreDeleted: true."
+    )]
+    SecretPendingDeletion,
+    /// Another key encrypts the secret.
+    #[strum(
+        detailed_message = "Find out who changed it (CloudTrail, UpdateSecret); to use another key name it in the spec."
+    )]
+    KeyChanged,
+    // Silently, where the caller lacks kms:Encrypt (D§5.4).
+    /// Versions of the secret that are in use are still encrypted with another key.
+    #[strum(
+        detailed_message = "Keep the old key until they have moved, and let the operator's role use kms:Encrypt on the new one."
+    )]
+    VersionsOnOldKey,
+    /// The current version of the secret is one that the operator did not write.
+    #[strum(
+        detailed_message = "Find out who wrote it (CloudTrail, PutSecretValue); change the source instead, or remove source if the value is theirs."
+    )]
+    ValueChanged,
+    /// The description of the secret is another one.
+    #[strum(detailed_message = "Change the spec instead, for the description follows it.")]
+    DescriptionChanged,
+    /// A tag of the spec is missing from the secret or has another value.
+    #[strum(detailed_message = "Change the spec instead, for the tags follow it.")]
+    TagsChanged,
+    /// A statement of the object is not in the secret's resource policy.
+    #[strum(
+        detailed_message = "Find out who took it away (CloudTrail, PutResourcePolicy and DeleteResourcePolicy); a tool that owns the whole policy has to keep statements of others."
+    )]
+    ResourcePolicyMissing,
+    /// A statement of the object in the secret's resource policy says something else than the spec.
+    #[strum(
+        detailed_message = "Find out who changed it (CloudTrail, PutResourcePolicy); change the spec instead, for the statement follows it."
+    )]
+    ResourcePolicyChanged,
+    /// The secret is not replicated to a Region of the spec.
+    #[strum(
+        detailed_message = "Find out who removed it (CloudTrail, RemoveRegionsFromReplication); remove it from the spec if it is right that it is gone."
+    )]
+    ReplicaMissing,
+    /// A replica of the secret has another key, or AWS cannot keep it up to date.
+    #[strum(
+        detailed_message = "Read what AWS says in status.replicas; the operator's role has to be able to use both keys."
+    )]
+    ReplicaChanged,
+    /// The target does not exist.
+    #[strum(detailed_message = "Find out who deleted it; remove target from the spec if nobody needs it.")]
+    TargetMissing,
+    /// The target has other data or another type than the value and the spec say.
+    #[strum(detailed_message = "Change the secret in AWS or the spec instead, for the target follows them.")]
+    TargetChanged,
 }
 
 impl DriftKind {
@@ -178,11 +240,23 @@ impl DriftKind {
             | Self::EntityMissing
             | Self::BlockedByBoundary
             | Self::BlockedByDeny => DriftLayer::Delegation,
+            Self::SecretMissing
+            | Self::SecretPendingDeletion
+            | Self::KeyChanged
+            | Self::VersionsOnOldKey
+            | Self::ValueChanged
+            | Self::DescriptionChanged
+            | Self::TagsChanged
+            | Self::ResourcePolicyMissing
+            | Self::ResourcePolicyChanged
+            | Self::ReplicaMissing
+            | Self::ReplicaChanged => DriftLayer::Secret,
+            Self::TargetMissing | Self::TargetChanged => DriftLayer::Target,
         }
     }
 
     /// Whether the operator heals it under `mode: Enforce`. The rest needs a decision that is not the operator's: enabling a
-    /// key, or trusting whoever created a role again (D§1.4).
+    /// key, trusting whoever created a role again (D§1.4), or taking back a deletion.
     pub fn healed(self) -> bool {
         matches!(
             self,
@@ -194,6 +268,18 @@ impl DriftKind {
                 | Self::PolicyChanged
                 | Self::PolicyDetached
                 | Self::DefaultVersionChanged
+                | Self::SecretMissing
+                | Self::KeyChanged
+                | Self::VersionsOnOldKey
+                | Self::ValueChanged
+                | Self::DescriptionChanged
+                | Self::TagsChanged
+                | Self::ResourcePolicyMissing
+                | Self::ResourcePolicyChanged
+                | Self::ReplicaMissing
+                | Self::ReplicaChanged
+                | Self::TargetMissing
+                | Self::TargetChanged
         )
     }
 }
@@ -202,7 +288,7 @@ impl DriftKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
-    /// Where it differs: the key, the key's policy (owner's account) or the delegation (consumer's account).
+    /// Where it differs: the key, the key's policy, the delegation, the secret or the target.
     pub layer: DriftLayer,
     /// What differs, in one word of a closed list.
     pub kind: DriftKind,

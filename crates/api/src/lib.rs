@@ -53,6 +53,10 @@ pub const GROUP: &str = "sharedkey.dev";
 /// Finalizer on every object for which something may have to be undone in AWS, and on every `AwsAccount` in use.
 pub const FINALIZER: &str = "sharedkey.dev/finalizer";
 
+/// The ClusterRole that is shipped for a namespace to bind: with it the operator reads and writes the Secrets there. The operator
+/// has no right to Secrets of its own but in its own namespace.
+pub const SECRETS_ROLE: &str = "sharedkey-secrets";
+
 /// Annotation: a new value asks for a reconcile now. The value that was handled last stands in
 /// `status.lastHandledReconcileAt`.
 pub const RECONCILE_REQUESTED_AT: &str = "sharedkey.dev/reconcile-requested-at";

@@ -32,6 +32,8 @@ pub const OBJECT_NAME: usize = 253;
 pub const LABEL: usize = 63;
 /// Region name.
 pub const REGION: usize = 32;
+/// A pattern over names of secrets.
+pub const SECRET_PATTERN: usize = 256;
 /// `path/Name` of a role or user: 64 for the name (D§4.1), and of the 512 that IAM takes for a path as many as fit the status.
 pub const ENTITY: usize = 256;
 /// ARN of a role, user or key.

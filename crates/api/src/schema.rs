@@ -3,6 +3,7 @@
 
 mod account;
 mod kubernetes;
+mod secret;
 mod sharing;
 
 pub(crate) use self::account::{
@@ -10,6 +11,7 @@ pub(crate) use self::account::{
     role_arn, session_name,
 };
 pub(crate) use self::kubernetes::{conditions, label_selector, namespaces, object_name, secret_key};
+pub(crate) use self::secret::secret_patterns;
 pub(crate) use self::sharing::{
     actions, consumer_name, encryption_context, interval, key_alias, key_arn, key_id, organization_id, principal_arn,
     role, user, via_services,

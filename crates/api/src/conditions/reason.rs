@@ -26,7 +26,7 @@ pub enum Reason {
     Observed,
     /// Work is going on.
     #[strum(
-        message = "`KeyPolicyApplied`, `DelegationApplied`: what the spec asks is not written yet",
+        message = "`KeyPolicyApplied`, `SecretApplied`, `ValueSynced`, `DelegationApplied`, `TargetSynced`: what the spec asks is not written yet",
         detailed_message = "Wait; if it stays, another condition says what stands in the way."
     )]
     Progressing,
@@ -44,12 +44,15 @@ pub enum Reason {
     Deleting,
     /// The other account's administrators attach their half themselves.
     #[strum(
-        message = "`AccessVerified`, verdicts of a consumer with accountId",
-        detailed_message = "Let the administrators of the other account attach the policy in status.consumers[].handoffPolicy."
+        message = "`AccessVerified`, verdicts of a consumer or reader with accountId",
+        detailed_message = "Let the administrators of the other account attach the policy in handoffPolicy of status.consumers[] or status.readers[]."
     )]
     Handoff,
     /// Nothing of this kind is asked for.
-    #[strum(message = "`DelegationApplied`, `AccessVerified`", detailed_message = "Nothing.")]
+    #[strum(
+        message = "`ValueSynced`, `DelegationApplied`, `AccessVerified`, `TargetSynced`",
+        detailed_message = "Nothing."
+    )]
     NotManaged,
     /// It could not be found out; the message says why.
     #[strum(
@@ -67,7 +70,7 @@ pub enum Reason {
     DriftFound,
     /// At least one principal is refused by at least one half.
     #[strum(
-        message = "`AccessVerified`; status.consumers[].principals[] has the reason for each principal",
+        message = "`AccessVerified`; principals[] of status.consumers[] or status.readers[] has the reason for each principal",
         detailed_message = "Correct the policy, boundary or statement that the principal's reason names."
     )]
     AccessDenied,
@@ -100,6 +103,90 @@ pub enum Reason {
         detailed_message = "Share a customer managed key; the policy of one that AWS manages cannot be written."
     )]
     KeyNotShareable,
+
+    /// The namespace has no SharedKey of the name that the spec gives.
+    #[strum(
+        message = "`KeyAvailable` of an ExternalSecret: sharedKeyRef",
+        detailed_message = "Create the SharedKey, or correct sharedKeyRef; the object is looked at again as soon as there is one."
+    )]
+    SharedKeyNotFound,
+    /// The SharedKey that the spec names has not found its key yet, or is being deleted.
+    #[strum(
+        message = "`KeyAvailable` of an ExternalSecret: sharedKeyRef",
+        detailed_message = "Read the conditions of that SharedKey; the object is looked at again as soon as they change."
+    )]
+    SharedKeyNotReady,
+
+    // The secret.
+    // Secrets Manager calls KMS as its caller (D§5.2).
+    /// The operator's own role in the secret's account may not use the key, so AWS lets it write no value under that key.
+    #[strum(
+        message = "`SecretApplied`; the message names the role and the key",
+        detailed_message = "Make that role a consumer of the key, with access: EncryptDecrypt; it is never added silently."
+    )]
+    WriterNotConsumer,
+    /// A secret of this name exists already, and this object did not make it.
+    #[strum(
+        message = "`SecretApplied`: the secret",
+        detailed_message = "Set adopt: IfExists to take it over, or choose another name in a new object, for the field is immutable."
+    )]
+    SecretExists,
+    /// The secret is managed by an AWS service, by another ExternalSecret or by another tool, which the message names.
+    #[strum(
+        message = "`SecretApplied`: the secret, its OwningService or its tags",
+        detailed_message = "Leave it to its owner and choose another name in a new object, or end the owner's management of it."
+    )]
+    SecretOwnedElsewhere,
+    /// A secret of this name is scheduled for deletion, and its name is taken until it is gone.
+    #[strum(
+        message = "`SecretApplied`: the secret",
+        detailed_message = "Restore it with secretsmanager:RestoreSecret before the date in the message, or set restoreDeleted: true."
+    )]
+    SecretPendingDeletion,
+
+    // The value, on its way from and to Kubernetes.
+    /// Nobody has given the operator access to Secrets in this namespace.
+    #[strum(
+        message = "`ValueSynced`, `TargetSynced`: the RoleBinding that is missing",
+        detailed_message = "Bind the ClusterRole there: kubectl create rolebinding sharedkey-secrets --clusterrole=sharedkey-secrets --serviceaccount=sharedkey-system:sharedkey-operator --namespace=NAMESPACE (the message has the names of this cluster)."
+    )]
+    SecretAccessNotGranted,
+    /// The Secret or the key in it that source names does not exist.
+    #[strum(
+        message = "`ValueSynced`: source.secretRef",
+        detailed_message = "Create it, or correct source; the secret in AWS keeps its value until then."
+    )]
+    SourceMissing,
+    /// The source cannot be pushed as it is: it is empty, or a whole Secret has a value that is not text.
+    #[strum(
+        message = "`ValueSynced`: source.secretRef",
+        detailed_message = "Correct the key of the Secret that the message names, or push a single key, which may be binary."
+    )]
+    SourceInvalid,
+    /// The source is larger than AWS takes: 65,536 bytes.
+    #[strum(
+        message = "`ValueSynced`: source.secretRef",
+        detailed_message = "Push a single key, or distribute the Secret over several; the secret in AWS keeps its value until then."
+    )]
+    SourceTooLarge,
+    /// The secret has no value that could be read.
+    #[strum(
+        message = "`TargetSynced`: the secret",
+        detailed_message = "Set source, or have its value written by whoever owns it."
+    )]
+    ValueMissing,
+    /// The value does not fit the target: it is no JSON object, lacks a member or has one that cannot be a key of a Secret.
+    #[strum(
+        message = "`TargetSynced`: target.key, target.keys or target.type",
+        detailed_message = "Take the whole value by target.key, or choose the members by target.keys."
+    )]
+    TargetInvalid,
+    /// The Secret that target names was not made by this object.
+    #[strum(
+        message = "`TargetSynced`: target.name",
+        detailed_message = "Choose another name, or delete that Secret; it is never written over."
+    )]
+    TargetNotOwned,
 
     // Accounts.
     /// An AwsAccount that the object names is not ready.
@@ -140,7 +227,7 @@ pub enum Reason {
     RegionDisabled,
 
     // What one object allows another.
-    /// No allow rule of an AwsAccount lets this namespace use the key or the principal.
+    /// No allow rule of an AwsAccount lets this namespace use the key, the secret or the principal.
     #[strum(
         message = "`Ready`: the field that the message names",
         detailed_message = "Ask a cluster administrator to add it to an allow rule of the AwsAccount, or name something that is allowed."
@@ -148,14 +235,14 @@ pub enum Reason {
     NotAllowed,
     /// A guardrail in sharing of the owner's AwsAccount forbids it.
     #[strum(
-        message = "`Ready`: the consumer that the message names",
-        detailed_message = "Ask the administrator of the owner's AwsAccount to widen the rule of sharing that the message names, or change the consumer."
+        message = "`Ready`: the consumer or reader that the message names",
+        detailed_message = "Ask the administrator of the owner's AwsAccount to widen the rule of sharing that the message names, or change the consumer or reader."
     )]
     SharingNotAllowed,
     /// Accounts or ARNs belong to different partitions; no access crosses partitions.
     #[strum(
         message = "`Ready`: the account or ARN that the message names",
-        detailed_message = "Use an account of the key's own partition."
+        detailed_message = "Use an account of the partition of region."
     )]
     PartitionMismatch,
     /// An ARN belongs to another account than the one that is named.
@@ -192,7 +279,7 @@ pub enum Reason {
     ForeignOrphan,
     /// The policy would exceed its size limit.
     #[strum(
-        message = "`KeyPolicyApplied`: the key policy, at most 32,768 bytes",
+        message = "`KeyPolicyApplied`: the key policy, at most 32,768 bytes; `SecretApplied`: the resource policy, at most 20,480 characters",
         detailed_message = "Name fewer principals, share with whole accounts (trust: Account), or remove statements that nobody needs."
     )]
     PolicyTooLarge,
@@ -204,8 +291,8 @@ pub enum Reason {
     LockoutRefused,
     /// The policy in AWS cannot be understood, and is not written over.
     #[strum(
-        message = "`KeyPolicyApplied`: the place in the key policy that the message names",
-        detailed_message = "Correct the key policy by hand; until then nothing is written to it."
+        message = "`KeyPolicyApplied`, `SecretApplied`: the place in the policy that the message names",
+        detailed_message = "Correct the policy by hand; until then nothing is written to it."
     )]
     PolicyMalformed,
     /// A statement or policy under the object's own name was written by somebody else.
@@ -279,5 +366,11 @@ mod tests {
             }
             assert!(!reason.place().is_empty() && !reason.place().ends_with('.'), "{reason}");
         }
+    }
+
+    #[test]
+    fn the_missing_binding_is_told_by_the_name_of_the_role() {
+        let remedy = Reason::SecretAccessNotGranted.remedy();
+        assert!(remedy.contains(&format!("--clusterrole={}", crate::SECRETS_ROLE)), "{remedy}");
     }
 }

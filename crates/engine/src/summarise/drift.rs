@@ -50,6 +50,8 @@ fn is_unread(course: &Course<'_>, entry: &Drift) -> bool {
             entities.iter().any(|(arn, reading)| reading.is_err() && of_entry(arn))
                 || managed.values().any(|reading| reading.as_ref().is_err_and(unread))
         }
+        // What a SharedKey has none of.
+        DriftLayer::Secret | DriftLayer::Target => false,
     }
 }
 
