@@ -4,7 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt as _;
 use serde_json::{Value, json};
 
-use crate::{AwsAccount, SharedKey};
+use crate::{AwsAccount, ExternalSecret, SharedKey};
 
 const HEADER: &str = "# Generated from crates/api by `make crds`; do not edit.\n";
 
@@ -19,18 +19,21 @@ pub struct CrdFile {
 
 /// The definitions, with nothing in them that only Rust needs.
 pub fn crds() -> serde_json::Result<Vec<Value>> {
-    [AwsAccount::crd(), SharedKey::crd()].iter().map(definition).collect()
+    [AwsAccount::crd(), SharedKey::crd(), ExternalSecret::crd()].iter().map(definition).collect()
 }
 
-/// The files to install: a definition each, and the Kustomize file that lists them.
+/// A file for each definition, and the Kustomize file that lists those to install.
 pub fn crd_files() -> Result<Vec<CrdFile>, serde_yaml_ng::Error> {
     let crds = crds().map_err(<serde_yaml_ng::Error as serde::ser::Error>::custom)?;
     let named = crds.iter().map(|crd| (format!("{}.yaml", crd["metadata"]["name"].as_str().unwrap_or_default()), crd));
     let mut files = named.map(|(name, crd)| file(name, crd)).collect::<Result<Vec<_>, _>>()?;
+    // No controller serves the kind yet; it is installed from the release on that has one.
+    let not_served = format!("{}.yaml", ExternalSecret::crd_name());
+    let installed = files.iter().map(|file| &file.name).filter(|name| **name != not_served);
     let kustomization = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "resources": files.iter().map(|file| &file.name).collect::<Vec<_>>(),
+        "resources": installed.collect::<Vec<_>>(),
     });
     files.push(file("kustomization.yaml".to_owned(), &kustomization)?);
     Ok(files)

@@ -19,6 +19,7 @@ mod cel;
 pub mod conditions;
 mod crds;
 mod drift;
+mod external_secret;
 mod halves;
 mod interval;
 pub mod limits;
@@ -37,11 +38,15 @@ pub use catalogue::catalogue;
 pub use conditions::{ConditionType, Reason};
 pub use crds::{CrdFile, crd_files, crds};
 pub use drift::{Drift, DriftKind, DriftLayer, LastCorrection};
+pub use external_secret::{
+    Adopt, EncryptionKey, ExternalSecret, ExternalSecretSpec, ExternalSecretStatus, Reader, ReaderPrincipalStatus,
+    ReaderStatus, Replica, ReplicaStatus, SecretDeletionPolicy, Source, SourceSecretRef, Target,
+};
 pub use halves::{Basis, HalfState, VerdictValue};
 pub use manual::reference;
 pub use mode::Mode;
 pub use principals::{Delegation, PrincipalRef};
-pub use reference::AccountRef;
+pub use reference::{AccountRef, SharedKeyRef};
 pub use shared_key::{
     Access, Collision, CollisionOutcome, Consumer, ConsumerConditions, ConsumerStatus, DeletionPolicy, KeySource,
     LastCollision, PrincipalStatus, SharedKey, SharedKeySpec, SharedKeyStatus, Trust,

@@ -19,6 +19,15 @@ pub const ENCRYPTION_CONTEXT: usize = 8;
 /// Services of `viaServices`.
 pub const SERVICES: usize = 16;
 
+/// Readers of one `ExternalSecret`.
+pub const READERS: usize = 24;
+/// Replicas of one `ExternalSecret`; no partition has more Regions.
+pub const REPLICAS: usize = 32;
+/// Tags of one secret; AWS takes no more.
+pub const TAGS: usize = 50;
+/// Members of a value that are mapped to keys of a Kubernetes Secret.
+pub const TARGET_KEYS: usize = 64;
+
 /// Allow rules of one `AwsAccount`.
 pub const ALLOW_RULES: usize = 64;
 /// Entries of each list of one allow rule.
@@ -32,8 +41,18 @@ pub const OBJECT_NAME: usize = 253;
 pub const LABEL: usize = 63;
 /// Region name.
 pub const REGION: usize = 32;
+/// Name of a secret in Secrets Manager (D§5.6).
+pub const SECRET_NAME: usize = 512;
 /// A pattern over names of secrets.
 pub const SECRET_PATTERN: usize = 256;
+/// ARN of a secret: the name, and what stands before and behind it.
+pub const SECRET_ARN: usize = 640;
+/// `description` of a secret (D§5.6).
+pub const DESCRIPTION: usize = 2048;
+/// Key of a tag.
+pub const TAG_KEY: usize = 128;
+/// Value of a tag.
+pub const TAG_VALUE: usize = 256;
 /// `path/Name` of a role or user: 64 for the name (D§4.1), and of the 512 that IAM takes for a path as many as fit the status.
 pub const ENTITY: usize = 256;
 /// ARN of a role, user or key.
@@ -71,6 +90,10 @@ pub const VERDICT_REASON: usize = 192;
 pub const UNIQUE_ID: usize = 128;
 /// `handoffPolicy`: what the other side attaches.
 pub const HANDOFF_POLICY: usize = 2048;
+/// Id of a secret's version, which is the `ClientRequestToken` that made it (D§5.6).
+pub const VERSION_ID: usize = 64;
+/// `message` of a replica.
+pub const REPLICA_MESSAGE: usize = 256;
 /// A value copied from an annotation.
 pub const REQUEST_TOKEN: usize = 256;
 

@@ -13,8 +13,8 @@ const HEAD: &str = "# API reference
 
 <!-- Generated from crates/api by `cargo run -p sharedkey-api --bin apidoc -- docs/reference/api.md docs/reference/reasons.md`; do not edit. -->
 
-Group `sharedkey.dev`, version `v1alpha1`. `kubectl explain awsaccount` and `kubectl explain sharedkey` show the same in a
-terminal.
+Group `sharedkey.dev`, version `v1alpha1`. `kubectl explain awsaccount`, `kubectl explain sharedkey` and `kubectl explain
+externalsecrets.sharedkey.dev` show the same in a terminal.
 ";
 
 /// The page, as Markdown.

@@ -10,3 +10,12 @@ pub struct AccountRef {
     #[schemars(schema_with = "crate::schema::object_name")]
     pub name: String,
 }
+
+/// Names a `SharedKey`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SharedKeyRef {
+    /// Name of a SharedKey in the namespace of this object.
+    #[schemars(schema_with = "crate::schema::object_name")]
+    pub name: String,
+}

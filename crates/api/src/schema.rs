@@ -11,10 +11,10 @@ pub(crate) use self::account::{
     role_arn, session_name,
 };
 pub(crate) use self::kubernetes::{conditions, label_selector, namespaces, object_name, secret_key};
-pub(crate) use self::secret::secret_patterns;
+pub(crate) use self::secret::{recovery_window_days, secret_name, secret_patterns, secret_type, tags, target_keys};
 pub(crate) use self::sharing::{
-    actions, consumer_name, encryption_context, interval, key_alias, key_arn, key_id, organization_id, principal_arn,
-    role, user, via_services,
+    actions, consumer_name, encryption_context, interval, key_alias, key_arn, key_id, kms_key_arn, organization_id,
+    principal_arn, reader_name, role, user, via_services,
 };
 use kube::core::Rule;
 use schemars::{Schema, json_schema};

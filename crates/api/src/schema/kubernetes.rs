@@ -4,7 +4,7 @@ use kube::core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::{formed, ruled, set};
+use super::{formed, ruled, set, text};
 use crate::limits;
 
 pub(crate) fn object_name(_: &mut SchemaGenerator) -> Schema {
@@ -16,10 +16,13 @@ pub(crate) fn object_name(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(crate) fn secret_key(_: &mut SchemaGenerator) -> Schema {
-    formed(
-        limits::OBJECT_NAME,
-        "^[-._a-zA-Z0-9]+$",
-        "key must be a key of a Secret's data: letters, digits, -, _ and .",
+    ruled(
+        text(limits::OBJECT_NAME),
+        &[
+            Rule::new("self.matches('^[-._a-zA-Z0-9]+$')")
+                .message("key must be a key of a Secret's data: letters, digits, -, _ and ."),
+            Rule::new("self != '.' && !self.startsWith('..')").message("key must not be . and must not begin with .."),
+        ],
     )
 }
 
@@ -79,7 +82,7 @@ pub(crate) fn label_selector(_: &mut SchemaGenerator) -> Schema {
 
 /// The conditions of any object: a list map by type, as every tool expects it.
 pub(crate) fn conditions(_: &mut SchemaGenerator) -> Schema {
-    let text = |description: &str, max: usize| -> Value {
+    let described = |description: &str, max: usize| -> Value {
         json!({"description": description, "type": "string", "maxLength": max})
     };
     json_schema!({
@@ -91,10 +94,10 @@ pub(crate) fn conditions(_: &mut SchemaGenerator) -> Schema {
             "type": "object",
             "required": ["type", "status", "lastTransitionTime", "reason", "message"],
             "properties": {
-                "type": text("What the condition is about.", 64),
+                "type": described("What the condition is about.", 64),
                 "status": {"description": "Whether it holds.", "type": "string", "enum": ["True", "False", "Unknown"]},
-                "reason": text("Why, in one word of a closed list.", 64),
-                "message": text("Why, in full, and what to do about it.", limits::CONDITION_MESSAGE),
+                "reason": described("Why, in one word of a closed list.", 64),
+                "message": described("Why, in full, and what to do about it.", limits::CONDITION_MESSAGE),
                 "lastTransitionTime": {
                     "description": "When the status of the condition changed last.",
                     "type": "string",

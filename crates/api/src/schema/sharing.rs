@@ -27,6 +27,11 @@ pub(crate) fn key_arn(_: &mut SchemaGenerator) -> Schema {
     arn_of_key("key.arn", "an alias goes into key.alias")
 }
 
+/// An id or alias would be looked up in the account of whoever calls (D§2.5), which need not be the key's.
+pub(crate) fn kms_key_arn(_: &mut SchemaGenerator) -> Schema {
+    arn_of_key("kmsKeyArn", "an id or an alias means another key in each account")
+}
+
 pub(crate) fn key_alias(_: &mut SchemaGenerator) -> Schema {
     ruled(
         text(limits::ALIAS),
@@ -41,13 +46,23 @@ pub(crate) fn key_alias(_: &mut SchemaGenerator) -> Schema {
     )
 }
 
-pub(crate) fn consumer_name(_: &mut SchemaGenerator) -> Schema {
+/// A name that becomes a part of names in AWS.
+fn entry_name(whose: &str) -> Schema {
     formed(
         limits::LABEL,
         "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        "a consumer's name must be a DNS label: lower case letters, digits and -, beginning and ending with a letter \
-             or digit",
+        &format!(
+            "{whose} name must be a DNS label: lower case letters, digits and -, beginning and ending with a letter or digit"
+        ),
     )
+}
+
+pub(crate) fn consumer_name(_: &mut SchemaGenerator) -> Schema {
+    entry_name("a consumer's")
+}
+
+pub(crate) fn reader_name(_: &mut SchemaGenerator) -> Schema {
+    entry_name("a reader's")
 }
 
 /// `path/Name`, and what to write instead of the mistakes that are seen most.

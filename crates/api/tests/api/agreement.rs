@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::tables::Table;
 use kube::core::cel::Validator;
 use serde_json::{Value, json};
-use sharedkey_api::{Access, AwsAccount, SharedKey, crds};
+use sharedkey_api::{Access, AwsAccount, ExternalSecret, PrincipalRef, SharedKey, crds};
 use sharedkey_policy::{
     AccountId, AliasName, EntityArn, EntityKind, KeyArn, KeyKind, Partition, Region, action_matches, expand,
     is_administrative, is_cross_account,
@@ -81,13 +81,32 @@ fn read_shared_key(object: Value) -> Result<(), Box<dyn std::error::Error>> {
     }
     for consumer in spec.consumers {
         consumer.account_id.map(|id| id.parse::<AccountId>()).transpose()?;
-        for principal in consumer.principals {
-            let named = [(EntityKind::Role, principal.role), (EntityKind::User, principal.user)];
-            for (kind, name) in named.into_iter().filter_map(|(kind, name)| Some((kind, name?))) {
-                EntityArn::new(region.partition(), account.clone(), kind, &name)?;
-            }
-            principal.arn.map(|arn| arn.parse::<EntityArn>()).transpose()?;
+        read_principals(&region, consumer.principals)?;
+    }
+    Ok(())
+}
+
+fn read_principals(region: &Region, principals: Vec<PrincipalRef>) -> Result<(), Box<dyn std::error::Error>> {
+    let account: AccountId = "444455556666".parse()?;
+    for principal in principals {
+        let named = [(EntityKind::Role, principal.role), (EntityKind::User, principal.user)];
+        for (kind, name) in named.into_iter().filter_map(|(kind, name)| Some((kind, name?))) {
+            EntityArn::new(region.partition(), account.clone(), kind, &name)?;
         }
+        principal.arn.map(|arn| arn.parse::<EntityArn>()).transpose()?;
+    }
+    Ok(())
+}
+
+fn read_external_secret(object: Value) -> Result<(), Box<dyn std::error::Error>> {
+    let spec = serde_json::from_value::<ExternalSecret>(object)?.spec;
+    let region: Region = spec.region.parse()?;
+    for key in spec.replicas.into_iter().map(|replica| replica.key).chain([spec.key]) {
+        key.kms_key_arn.map(|arn| arn.parse::<KeyArn>()).transpose()?;
+    }
+    for reader in spec.readers {
+        reader.account_id.map(|id| id.parse::<AccountId>()).transpose()?;
+        read_principals(&region, reader.principals)?;
     }
     Ok(())
 }
@@ -110,7 +129,11 @@ fn the_policy_crate_reads_every_name_that_the_rules_accept() {
     for table in Table::all() {
         for case in table.rules.iter().flat_map(|rule| &rule.accept) {
             let object = table.request(case).new;
-            let read = if table.kind == "SharedKey" { read_shared_key(object) } else { read_account(object) };
+            let read = match table.kind.as_str() {
+                "SharedKey" => read_shared_key(object),
+                "ExternalSecret" => read_external_secret(object),
+                _ => read_account(object),
+            };
             assert!(read.is_ok(), "{case:?}: {read:?}");
         }
     }

@@ -10,7 +10,7 @@ use kube::{
     api::{DeleteParams, DynamicObject, PostParams},
     core::{ApiResource, GroupVersionKind},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use sharedkey_api::{GROUP, crds};
 use sharedkey_harness::{ControlPlane, controlplane::Options, wait_for};
 use tokio::sync::OnceCell;
@@ -31,8 +31,8 @@ pub(crate) async fn control_plane() -> &'static ControlPlane {
 fn api(client: &Client, kind: &str) -> Api<DynamicObject> {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, "v1alpha1", kind));
     match kind {
-        "SharedKey" => Api::namespaced_with(client.clone(), "default", &resource),
-        _ => Api::all_with(client.clone(), &resource),
+        "AwsAccount" => Api::all_with(client.clone(), &resource),
+        _ => Api::namespaced_with(client.clone(), "default", &resource),
     }
 }
 
@@ -105,6 +105,9 @@ async fn kubectl_explains_the_fields() -> Result<()> {
         ("sharedkey.spec.consumers", "at most 32 consumers"),
         ("sharedkey.spec.consumers.access", "Decrypt: kms:Decrypt and kms:DescribeKey"),
         ("awsacct.spec.credentials", "exactly one way"),
+        ("xsec", "A secret of AWS Secrets Manager that is encrypted with a shared KMS key"),
+        ("externalsecrets.spec.target.keys", "the key of the Secret that each becomes"),
+        ("xsec.spec.sharedKeyRef.name", "in the namespace of this object"),
     ] {
         // The API server publishes the schemas a moment after the CRDs are established.
         wait_for(&format!("kubectl explain {field}"), Duration::from_secs(30), async || {
@@ -126,77 +129,137 @@ fn columns(table: &str) -> Vec<(String, String)> {
     headers.iter().zip(values).map(|(header, value)| ((*header).to_owned(), (*value).to_owned())).collect()
 }
 
-#[tokio::test]
-async fn kubectl_get_shows_the_key_however_it_is_named_and_the_drift() -> Result<()> {
+/// What `kubectl get` shows of an object that has drift, its age aside.
+async fn shown(short_name: &str, object: Value) -> Result<Vec<(String, String)>> {
     let control_plane = control_plane().await;
-    let api = api(&control_plane.client().await?, "SharedKey");
-    let status = serde_json::json!({
+    let kind = object["kind"].as_str().context("a kind")?;
+    let api = api(&control_plane.client().await?, kind);
+    let mut object = api.create(&PostParams::default(), &serde_json::from_value(object)?).await?;
+    object.data["status"] = json!({
         "driftCount": 2,
         "conditions": [
             {"type": "Ready", "status": "True", "reason": "Succeeded", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"},
             {"type": "InSync", "status": "False", "reason": "DriftFound", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"},
         ],
     });
-    for (name, key, shown) in [
-        ("by-alias", serde_json::json!({"alias": "alias/orders"}), "alias/orders"),
-        (
-            "by-id",
-            serde_json::json!({"id": "1234abcd-12ab-34cd-56ef-1234567890ab"}),
-            "1234abcd-12ab-34cd-56ef-1234567890ab",
-        ),
+    api.replace_status(&object.name_any(), &PostParams::default(), &object).await?;
+    let mut columns = columns(&control_plane.kubectl(&["get", short_name, &object.name_any()])?);
+    let (age, _) = columns.pop().context("no columns")?;
+    ensure!(age == "AGE", "{age} is the last column");
+    Ok(columns)
+}
+
+fn pairs(columns: &[(String, String)]) -> Vec<(&str, &str)> {
+    columns.iter().map(|(header, value)| (header.as_str(), value.as_str())).collect()
+}
+
+#[tokio::test]
+async fn kubectl_get_shows_the_key_however_it_is_named_and_the_drift() -> Result<()> {
+    for (name, key, text) in [
+        ("by-alias", json!({"alias": "alias/orders"}), "alias/orders"),
+        ("by-id", json!({"id": "1234abcd-12ab-34cd-56ef-1234567890ab"}), "1234abcd-12ab-34cd-56ef-1234567890ab"),
     ] {
-        let object = serde_json::json!({
+        let object = json!({
             "apiVersion": "sharedkey.dev/v1alpha1",
             "kind": "SharedKey",
             "metadata": {"name": name},
             "spec": {"accountRef": {"name": "owner"}, "region": "cn-north-1", "key": key},
         });
-        let mut object = api.create(&PostParams::default(), &serde_json::from_value(object)?).await?;
-        object.data["status"] = status.clone();
-        api.replace_status(name, &PostParams::default(), &object).await?;
-
-        let columns = columns(&control_plane.kubectl(&["get", "shk", name])?);
+        let columns = shown("shk", object).await?;
         let expected = [
             ("NAME", name),
             ("READY", "True"),
             ("INSYNC", "False"),
             ("DRIFT", "2"),
-            ("KEY", shown),
+            ("KEY", text),
             ("ACCOUNT", "owner"),
         ];
-        let without_age = &columns[..columns.len().saturating_sub(1)];
-        ensure!(
-            without_age.iter().map(|(header, value)| (header.as_str(), value.as_str())).eq(expected),
-            "{columns:?}"
-        );
+        assert_eq!(pairs(&columns), expected);
     }
     Ok(())
 }
 
-/// An object as the API server keeps it: with all defaults, and without what the schema does not know.
 #[tokio::test]
-async fn defaults_are_written_into_the_object() -> Result<()> {
-    let client = control_plane().await.client().await?;
-    let object = serde_json::json!({
+async fn kubectl_get_shows_the_secret_and_the_drift() -> Result<()> {
+    let object = json!({
         "apiVersion": "sharedkey.dev/v1alpha1",
-        "kind": "SharedKey",
-        "metadata": {"name": "defaults"},
+        "kind": "ExternalSecret",
+        "metadata": {"name": "my-custom-type"},
         "spec": {
             "accountRef": {"name": "owner"},
             "region": "cn-north-1",
-            "key": {"alias": "alias/orders"},
-            "consumers": [{"name": "partner", "accountRef": {"name": "partner"}, "principals": [{"role": "ExampleRole"}]}],
+            "secretName": "quickstart/MyCustomTypeSecret",
+            "sharedKeyRef": {"name": "orders"},
         },
     });
+    let columns = shown("xsec", object).await?;
+    let expected = [
+        ("NAME", "my-custom-type"),
+        ("READY", "True"),
+        ("INSYNC", "False"),
+        ("DRIFT", "2"),
+        ("SECRET", "quickstart/MyCustomTypeSecret"),
+        ("ACCOUNT", "owner"),
+    ];
+    assert_eq!(pairs(&columns), expected);
+    Ok(())
+}
+
+/// A spec as the API server keeps it: with all defaults, and without what the schema does not know.
+async fn kept(kind: &str, spec: Value) -> Result<Value> {
+    let client = control_plane().await.client().await?;
+    let object = json!({
+        "apiVersion": "sharedkey.dev/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": "defaults"},
+        "spec": spec,
+    });
     let dry_run = PostParams { dry_run: true, ..PostParams::default() };
-    let kept = api(&client, "SharedKey").create(&dry_run, &serde_json::from_value(object)?).await?.data["spec"].clone();
-    let at = |pointer: &str| kept.pointer(pointer).cloned().unwrap_or(Value::Null);
-    assert_eq!(at("/mode"), "Enforce");
-    assert_eq!(at("/deletionPolicy"), "Revoke");
-    assert_eq!(at("/suspend"), false);
-    assert_eq!(at("/consumers/0/trust"), "Principals");
+    Ok(api(&client, kind).create(&dry_run, &serde_json::from_value(object)?).await?.data["spec"].clone())
+}
+
+fn at<'a>(spec: &'a Value, pointer: &str) -> &'a Value {
+    spec.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+#[tokio::test]
+async fn defaults_are_written_into_a_shared_key() -> Result<()> {
+    let spec = json!({
+        "accountRef": {"name": "owner"},
+        "region": "cn-north-1",
+        "key": {"alias": "alias/orders"},
+        "consumers": [{"name": "partner", "accountRef": {"name": "partner"}, "principals": [{"role": "ExampleRole"}]}],
+    });
+    let kept = kept("SharedKey", spec).await?;
+    assert_eq!(at(&kept, "/mode"), "Enforce");
+    assert_eq!(at(&kept, "/deletionPolicy"), "Revoke");
+    assert_eq!(at(&kept, "/suspend"), false);
+    assert_eq!(at(&kept, "/consumers/0/trust"), "Principals");
     // Not a default of the schema: `actions: [kms:Decrypt]` must not gain the preset's actions.
-    assert_eq!(at("/consumers/0/access"), Value::Null);
-    assert_eq!(at("/consumers/0/delegation"), Value::Null);
+    assert_eq!(at(&kept, "/consumers/0/access"), &Value::Null);
+    assert_eq!(at(&kept, "/consumers/0/delegation"), &Value::Null);
+    Ok(())
+}
+
+#[tokio::test]
+async fn defaults_are_written_into_an_external_secret() -> Result<()> {
+    let spec = json!({
+        "accountRef": {"name": "owner"},
+        "region": "cn-north-1",
+        "secretName": "quickstart/MyCustomTypeSecret",
+        "sharedKeyRef": {"name": "orders"},
+        "source": {"secretRef": {"name": "my-custom-type"}},
+        "target": {"name": "read-back"},
+    });
+    let kept = kept("ExternalSecret", spec).await?;
+    assert_eq!(at(&kept, "/mode"), "Enforce");
+    assert_eq!(at(&kept, "/adopt"), "Never");
+    assert_eq!(at(&kept, "/deletionPolicy"), "Retain");
+    assert_eq!(at(&kept, "/restoreDeleted"), false);
+    assert_eq!(at(&kept, "/suspend"), false);
+    assert_eq!(at(&kept, "/target/type"), "Opaque");
+    assert_eq!(at(&kept, "/target/deletionPolicy"), "Delete");
+    // Not a default of the schema: it must be absent where nothing is deleted.
+    assert_eq!(at(&kept, "/recoveryWindowDays"), &Value::Null);
     Ok(())
 }

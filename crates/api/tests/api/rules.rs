@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tables::{Case, EnforcedBy, Table};
 use kube::core::cel::Validator;
 use serde_json::Value;
-use sharedkey_api::{AwsAccount, SharedKey, catalogue, crd_files, crds, reference};
+use sharedkey_api::{AwsAccount, ExternalSecret, SharedKey, catalogue, crd_files, crds, reference};
 
 /// The schema of each kind.
 #[expect(clippy::unwrap_used, reason = "no test here means anything without the CRDs")]
@@ -107,6 +107,9 @@ fn the_types_read_and_write_every_accepted_manifest() {
             let written = match table.kind.as_str() {
                 "AwsAccount" => serde_json::to_value(serde_json::from_value::<AwsAccount>(object.clone()).unwrap()),
                 "SharedKey" => serde_json::to_value(serde_json::from_value::<SharedKey>(object.clone()).unwrap()),
+                "ExternalSecret" => {
+                    serde_json::to_value(serde_json::from_value::<ExternalSecret>(object.clone()).unwrap())
+                }
                 kind => panic!("no such kind: {kind}"),
             };
             drop_empty_lists(&mut object);

@@ -100,21 +100,21 @@ impl Table {
         let target = spec.pointer_mut(&self.at).unwrap_or_else(|| panic!("base has nothing at {}", self.at));
         json_patch::merge(target, &expanded(patch));
         let mut metadata = json!({"name": "case"});
-        if self.kind == "SharedKey" {
+        if self.kind != "AwsAccount" {
             metadata["namespace"] = json!("default");
         }
         json!({"apiVersion": "sharedkey.dev/v1alpha1", "kind": self.kind, "metadata": metadata, "spec": spec})
     }
 }
 
-/// `ROLES-40` stands for a list of forty principals.
+/// `ROLES-40` stands for a list of forty principals, `TAGS-40` for a map of forty tags, and `TEXT-40` for forty characters.
 fn expanded(patch: &Value) -> Value {
     match patch {
-        Value::String(text) => match text.strip_prefix("ROLES-").map(str::parse::<usize>) {
-            Some(count) => {
-                (0..count.expect("a number of roles")).map(|n| json!({"role": format!("Role{n}")})).collect()
-            }
-            None => patch.clone(),
+        Value::String(text) => match text.rsplit_once('-').map(|(what, count)| (what, count.parse::<usize>())) {
+            Some(("ROLES", Ok(count))) => (0..count).map(|n| json!({"role": format!("Role{n}")})).collect(),
+            Some(("TAGS", Ok(count))) => Value::Object((0..count).map(|n| (format!("tag{n}"), json!("x"))).collect()),
+            Some(("TEXT", Ok(count))) => "x".repeat(count).into(),
+            _ => patch.clone(),
         },
         Value::Array(items) => items.iter().map(expanded).collect(),
         Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), expanded(value))).collect(),
