@@ -85,7 +85,10 @@ def test_versions_stay_behind_an_old_key_that_is_gone(aws: Aws) -> None:
 def test_an_empty_key_is_the_default_key_and_for_the_own_account_only(aws: Aws) -> None:
     owner, partner = aws.account(), aws.account()
     key = owner.key(key_statement(partner.root_arn))
-    secret = owner.secret("s", secret_statement(partner.root_arn, "secretsmanager:*"), KmsKeyId=key)
+    secret = owner.secret("s", KmsKeyId=key)
+    with refused("AccessDeniedException"):
+        partner.secrets.update_secret(SecretId=secret, KmsKeyId="")
+    owner.share(secret, secret_statement(partner.root_arn, "secretsmanager:*"))
     with refused("InvalidRequestException", "default KMS"):
         partner.secrets.update_secret(SecretId=secret, KmsKeyId="")
     owner.secrets.update_secret(SecretId=secret, KmsKeyId="")

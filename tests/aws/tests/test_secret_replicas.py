@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from world import Account, Aws, Caller, allow, policy, refused, secret_statement
+from world import Account, Aws, Caller, allow, key_statement, policy, refused, secret_statement
 
 HERE, THERE, ELSEWHERE = "us-east-1", "eu-west-1", "ap-south-1"
 ON_REPLICA = "Operation not permitted on a replica secret. Call must be made in primary secret's region."
@@ -105,6 +105,15 @@ def test_own_region_and_other_partitions_are_no_replica_regions(aws: Aws, region
     owner.secret("s")
     with refused("InvalidParameterException", "Invalid replica region."):
         owner.secrets.replicate_secret_to_regions(SecretId="s", AddReplicaRegions=[{"Region": region}])
+
+
+def test_a_partner_cannot_replicate_to_the_default_key(aws: Aws) -> None:
+    owner, partner = aws.account(), aws.account()
+    key = owner.key(key_statement(partner.root_arn))
+    secret = owner.secret("s", secret_statement(partner.root_arn, "secretsmanager:*"), KmsKeyId=key)
+    with refused("InvalidRequestException", "default KMS"):
+        partner.secrets.replicate_secret_to_regions(SecretId=secret, AddReplicaRegions=[{"Region": THERE}])
+    assert replicas(owner) == {}
 
 
 def test_a_region_is_added_once_and_removed_once(aws: Aws) -> None:

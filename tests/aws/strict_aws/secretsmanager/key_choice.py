@@ -8,8 +8,6 @@ from .model import DEFAULT_KEY_ALIAS, KeyChoice, Secret
 def choose(call: Call, given: str | None, owner: str, region: str) -> KeyChoice:
     """For a secret of the account `owner`. Nothing, an empty text and the alias all mean `aws/secretsmanager`."""
     if not given or given.removeprefix(_prefix(call, owner, region)) == DEFAULT_KEY_ALIAS:
-        if call.caller.account != owner:
-            raise default_key_elsewhere()
         return KeyChoice(None, _prefix(call, owner, region) + DEFAULT_KEY_ALIAS)
     if given.startswith("arn:"):
         return KeyChoice(given, given)
@@ -18,16 +16,13 @@ def choose(call: Call, given: str | None, owner: str, region: str) -> KeyChoice:
 
 
 def require_shareable(call: Call, secret: Secret, default_key: bool) -> None:
+    """`aws/secretsmanager` is for callers of its own account (D§5.1)."""
     if default_key and call.caller.account != secret.place.account:
-        raise default_key_elsewhere()
-
-
-def default_key_elsewhere() -> AwsError:
-    return AwsError(
-        "InvalidRequestException",
-        "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS "
-        "service key.",
-    )
+        raise AwsError(
+            "InvalidRequestException",
+            "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS "
+            "service key.",
+        )
 
 
 def _prefix(call: Call, account: str, region: str) -> str:

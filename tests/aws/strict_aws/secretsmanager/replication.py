@@ -11,8 +11,8 @@ from ..world import World
 from . import sealing
 from .errors import invalid_parameter, invalid_request
 from .job import Job
-from .key_choice import choose
-from .model import DEFAULT_KEY_ALIAS, Place, Replica, Secret, Version
+from .key_choice import choose, require_shareable
+from .model import DEFAULT_KEY_ALIAS, KeyChoice, Place, Replica, Secret, Version
 
 
 def replicate_secret_to_regions(job: Job) -> dict:
@@ -52,12 +52,14 @@ def require_possible(job: Job, secret: Secret, regions: list[dict[str, Any]]) ->
         other_partition = partition_of_region(region) != job.call.partition
         if region == secret.place.region or other_partition or in_sync or names.count(region) > 1:
             raise invalid_parameter("Invalid replica region.")
+    for entry in regions:
+        require_shareable(job.call, secret, _key_for(job, secret, entry).default)
 
 
 def add(job: Job, secret: Secret, regions: list[dict[str, Any]], overwrite: bool) -> None:
     for entry in regions:
         region = entry["Region"]
-        key = choose(job.call, entry.get("KmsKeyId"), secret.place.account, region)
+        key = _key_for(job, secret, entry)
         secret.replicas[region] = Replica(region, key, datetime.now(UTC))
         place = replace(secret.place, region=region)
         taken = job.world.secrets.get(place)
@@ -70,6 +72,10 @@ def add(job: Job, secret: Secret, regions: list[dict[str, Any]], overwrite: bool
         replica = Secret(place, arn, key, primary_region=secret.place.region)
         if _bring_up_to_date(job, secret, secret.replicas[region], replica):
             job.world.secrets.add(replica)
+
+
+def _key_for(job: Job, secret: Secret, entry: dict[str, Any]) -> KeyChoice:
+    return choose(job.call, entry.get("KmsKeyId"), secret.place.account, entry["Region"])
 
 
 def follow(job: Job, secret: Secret) -> None:
