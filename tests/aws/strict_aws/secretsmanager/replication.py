@@ -46,7 +46,7 @@ def stop_replication_to_replica(job: Job) -> dict:
 
 def require_possible(job: Job, secret: Secret, regions: list[dict[str, Any]]) -> None:
     """What is refused at once. All else shows in the status of the replica."""
-    names = [entry.get("Region", "") for entry in regions]
+    names = [entry.get("Region") or secret.place.region for entry in regions]
     for region in names:
         in_sync = region in secret.replicas and secret.replicas[region].failure is None
         other_partition = partition_of_region(region) != job.call.partition
