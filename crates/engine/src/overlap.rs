@@ -21,7 +21,7 @@ const NAMED: usize = 3;
 const TOLD: usize = 4;
 
 /// The names of the statements in a key policy that the operator wrote.
-pub(crate) struct Ours(Vec<String>);
+pub(crate) struct Ours(BTreeSet<String>);
 
 impl Ours {
     pub(crate) fn of(document: &PolicyDocument, owner: &OwnerId) -> Self {
@@ -31,10 +31,9 @@ impl Ours {
 
     /// Whether a way in, as a verdict names it, is by none of them.
     fn lack(&self, way: &str) -> bool {
-        let is = |name: &String| {
-            way.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
-        };
-        !self.0.iter().any(is)
+        // How the statement means the caller stands in parentheses behind its name.
+        let name = way.rfind(" (").map_or(way, |end| &way[..end]);
+        !self.0.contains(way) && !self.0.contains(name)
     }
 }
 

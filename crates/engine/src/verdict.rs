@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sharedkey_api::VerdictValue;
 use sharedkey_policy::{
-    AccountId, Caller, EntityArn, Half, KeyArn, PolicyDocument, Verdict, expand, is_cross_account, is_known, verdict,
+    Access, AccountId, Caller, EntityArn, Half, KeyArn, PolicyDocument, Verdict, expand, is_cross_account, is_known,
 };
 
 use crate::{
@@ -55,10 +55,10 @@ pub(crate) fn verdicts(desired: &Desired, observed: &Observed, key: Option<&KeyA
     let policy = key.zip(observed.document());
     let policy =
         policy.map(|(key, document)| KeyHalf { key, document, ours: Ours::of(document, desired.names.owner()) });
-    let judged = |consumer: &DesiredConsumer| ConsumerVerdict {
-        name: consumer.name.clone(),
-        account: consumer.account.clone(),
-        principals: consumer.principals.iter().map(|arn| judge(consumer, arn, observed, policy.as_ref())).collect(),
+    let judged = |consumer: &DesiredConsumer| {
+        let asked = Asked::by(consumer);
+        let judged = consumer.principals.iter().map(|arn| judge(consumer, &asked, arn, observed, policy.as_ref()));
+        ConsumerVerdict { name: consumer.name.clone(), account: consumer.account.clone(), principals: judged.collect() }
     };
     desired.consumers.iter().map(judged).collect()
 }
@@ -70,8 +70,23 @@ struct KeyHalf<'a> {
     ours: Ours,
 }
 
+/// What a consumer asks for, without patterns.
+struct Asked {
+    known: Vec<String>,
+    /// Misspelled, or newer than this operator.
+    strange: Vec<String>,
+}
+
+impl Asked {
+    fn by(consumer: &DesiredConsumer) -> Self {
+        let (known, strange) = expanded(&consumer.actions).into_iter().partition(|action| is_known(action));
+        Self { known, strange }
+    }
+}
+
 fn judge(
     consumer: &DesiredConsumer,
+    asked: &Asked,
     arn: &EntityArn,
     observed: &Observed,
     policy: Option<&KeyHalf<'_>>,
@@ -106,7 +121,7 @@ fn judge(
     }
     match policy {
         None => unknown("the key policy could not be read".to_owned()),
-        Some(policy) => decide(consumer, arn, state, policy),
+        Some(policy) => decide(asked, arn, state, policy),
     }
 }
 
@@ -120,35 +135,34 @@ fn unusable(observed: &Observed) -> Option<String> {
 }
 
 fn decide(
-    consumer: &DesiredConsumer,
+    Asked { known, strange }: &Asked,
     arn: &EntityArn,
     state: &EntityState,
     KeyHalf { key, document, ours }: &KeyHalf<'_>,
 ) -> PrincipalVerdict {
     let caller = Caller { arn, unique_id: Some(&state.unique_id) };
+    let access = Access::new(document, &state.policies, key, &caller);
     let foreign = key.account() != arn.account();
     let mut allowed = 0;
     let mut conditions = BTreeSet::new();
     let mut overlap = Overlap::default();
     let mut denials: BTreeMap<(Half, String), Denial> = BTreeMap::new();
-    let (known, strange): (Vec<String>, Vec<String>) =
-        expanded(&consumer.actions).into_iter().partition(|action| is_known(action));
     for action in known {
         // Across accounts the action does nothing whatever both halves say (D§2.1).
-        if foreign && !is_cross_account(&action) {
+        if foreign && !is_cross_account(action) {
             continue;
         }
-        match verdict(document, &state.policies, key, &caller, &action) {
+        match access.verdict(action) {
             Verdict::Allowed { by, conditions: stated } => {
                 allowed += 1;
-                overlap.add(ours, by, &action);
+                overlap.add(ours, by, action);
                 conditions.extend(stated);
             }
             Verdict::Denied { half, reason } => {
                 // What differs in nothing but the action is told once.
-                let denial = denials.entry((half, reason.replace(&action, ""))).or_default();
+                let denial = denials.entry((half, reason.replace(action, ""))).or_default();
                 denial.reason.get_or_insert(reason);
-                denial.actions.insert(action);
+                denial.actions.insert(action.clone());
             }
         }
     }
@@ -163,7 +177,7 @@ fn decide(
         arn: arn.clone(),
         unique_id: Some(state.unique_id.clone()),
         value,
-        reason: with_strange(&strange, reason(&conditions, denials.values(), value, overlap.reason(allowed))),
+        reason: with_strange(strange, reason(&conditions, denials.values(), value, overlap.reason(allowed))),
         blocks: blocks(denials, value),
     }
 }

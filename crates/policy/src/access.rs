@@ -18,7 +18,7 @@ use crate::document::PolicyDocument;
 pub(crate) use key_policy::key_policy_answer;
 pub(crate) use question::{Answer, Question};
 pub(crate) use statement::selects_key;
-pub use verdict::{Half, Verdict, verdict};
+pub use verdict::{Access, Half, Verdict, verdict};
 
 /// Who calls.
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +82,7 @@ pub enum Decision {
 pub fn key_policy_decision(document: &PolicyDocument, key: &KeyArn, caller: &Caller<'_>, action: &str) -> Decision {
     strictest(action, |action| {
         let question = Question::new(caller, key, action);
-        Decision::of(&key_policy_answer(document, &question))
+        Decision::of(&key_policy_answer(document, &question), || key_policy::near_miss(document, &question))
     })
 }
 
@@ -97,11 +97,12 @@ pub fn identity_decision(policies: &IdentityPolicies, key: &KeyArn, caller: &Cal
 }
 
 impl Decision {
-    fn of(answer: &Answer) -> Self {
+    /// What a document says. The closest statement is only asked for where nothing allows.
+    fn of(answer: &Answer, near_miss: impl FnOnce() -> Option<String>) -> Self {
         match (&answer.denied, answer.allows.iter().min_by_key(|allow| allow.conditions.len())) {
             (Some(deny), _) => Self::ExplicitDeny { by: deny.by.clone(), conditions: deny.conditions.clone() },
             (None, Some(best)) => Self::Allowed { by: best.to_string(), conditions: answer.conditions() },
-            (None, None) => Self::NotAllowed { near_miss: answer.near_miss.clone() },
+            (None, None) => Self::NotAllowed { near_miss: near_miss() },
         }
     }
 

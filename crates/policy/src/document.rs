@@ -130,7 +130,7 @@ pub enum StatementName {
 }
 
 impl StatementName {
-    fn of(index: usize, statement: &Statement) -> Self {
+    pub(crate) fn of(index: usize, statement: &Statement) -> Self {
         match statement.sid() {
             Some(sid) if !sid.is_empty() => Self::Sid(sid.to_owned()),
             _ => Self::Number(index + 1),

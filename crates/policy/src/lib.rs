@@ -28,8 +28,8 @@ mod testing;
 mod text;
 
 pub use access::{
-    AttachedDocument, Caller, Decision, Half, IdentityPolicies, Verdict, identity_decision, key_policy_decision,
-    verdict,
+    Access, AttachedDocument, Caller, Decision, Half, IdentityPolicies, Verdict, identity_decision,
+    key_policy_decision, verdict,
 };
 pub use actions::{KeyKind, action_matches, expand, is_administrative, is_cross_account, is_grant_action, is_known};
 pub use arn::{AccountId, AliasArn, AliasName, ArnError, EntityArn, EntityKind, KeyArn, PolicyArn, root_arn};

@@ -52,7 +52,7 @@ fn fact(key: &str, question: &Question<'_>) -> Fact {
     let key = key.to_ascii_lowercase();
     let kind = question.entity.map(EntityArn::kind);
     match key.as_str() {
-        "aws:principalarn" => Fact::Is(question.arn.clone()),
+        "aws:principalarn" => Fact::Is(question.arn.to_string()),
         "aws:principalaccount" | "kms:calleraccount" => Fact::Is(question.account.to_string()),
         "aws:principalisawsservice" => Fact::Is("false".to_owned()),
         "aws:principaltype" => Fact::Is(match kind {

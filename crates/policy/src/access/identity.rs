@@ -10,11 +10,11 @@ use crate::document::{Effect, Statement};
 pub(super) fn decision(policies: &IdentityPolicies, question: &Question<'_>) -> Decision {
     let identity = answer(&policies.policies, question);
     let boundary = boundary_answer(policies, question);
-    let decision = Decision::of(&identity);
+    let decision = Decision::of(&identity, || near_miss(&policies.policies, question));
     let (Some(boundary), false) = (boundary, matches!(decision, Decision::ExplicitDeny { .. })) else {
         return decision;
     };
-    match (decision, Decision::of(&boundary)) {
+    match (decision, Decision::of(&boundary, || None)) {
         (_, deny @ Decision::ExplicitDeny { .. }) => deny,
         (Decision::Allowed { by, mut conditions }, Decision::Allowed { conditions: further, .. }) => {
             super::add_new(&mut conditions, further);
@@ -37,31 +37,41 @@ pub(super) fn boundary_name(policies: &IdentityPolicies) -> String {
 /// Asks every statement of every document.
 pub(super) fn answer(documents: &[AttachedDocument], question: &Question<'_>) -> Answer {
     let mut answer = Answer::default();
-    let mut misses = Vec::new();
     for attached in documents {
         for (name, statement) in attached.document.named() {
-            let by = format!("{}, {name}", attached.name);
-            let applies = covers_action(statement, question) && covers_key(statement, question);
-            match (applies, judge(statement.conditions(), question)) {
-                (true, Outcome::Fails(condition)) if statement.effect() == Effect::Allow => {
-                    misses.push((0, format!("{by} allows it, but the condition {condition} does not hold")));
-                }
-                (true, outcome) => answer.add(statement, &by, Reach::Named, outcome),
-                (false, _) if statement.effect() == Effect::Deny => {}
-                (false, _) => {
-                    misses.extend(near_miss(statement, question).map(|(rank, what)| (rank, format!("{by} {what}"))));
-                }
+            if covers_action(statement, question) && covers_key(statement, question) {
+                let by = format_args!("{}, {name}", attached.name);
+                answer.add(statement, &by, Reach::Named, judge(statement.conditions(), question));
             }
         }
     }
-    answer.near_miss = misses.into_iter().min().map(|(_, text)| text);
     answer
 }
 
+/// The statement that comes closest to allowing, and what it lacks.
+pub(super) fn near_miss(documents: &[AttachedDocument], question: &Question<'_>) -> Option<String> {
+    let mut misses = Vec::new();
+    for attached in documents {
+        for (name, statement) in attached.document.named().filter(|(_, one)| one.effect() == Effect::Allow) {
+            let miss = miss(statement, question);
+            misses.extend(miss.map(|(rank, what)| (rank, format!("{}, {name} {what}", attached.name))));
+        }
+    }
+    misses.into_iter().min().map(|(_, text)| text)
+}
+
+pub(super) fn boundary_near_miss(policies: &IdentityPolicies, question: &Question<'_>) -> Option<String> {
+    policies.boundary.as_ref().and_then(|boundary| near_miss(std::slice::from_ref(boundary), question))
+}
+
 /// What an Allow statement that does not help comes closest to; the smaller the rank, the closer.
-fn near_miss(statement: &Statement, question: &Question<'_>) -> Option<(u8, String)> {
+fn miss(statement: &Statement, question: &Question<'_>) -> Option<(u8, String)> {
     let resources = statement.resources()?;
     if covers_action(statement, question) {
+        if covers_key(statement, question) {
+            let Outcome::Fails(condition) = judge(statement.conditions(), question) else { return None };
+            return Some((0, format!("allows it, but the condition {condition} does not hold")));
+        }
         let listed = resources.patterns.join(", ");
         let alias =
             resources.patterns.iter().any(|pattern| pattern.contains(":alias/") || pattern.starts_with("alias/"));

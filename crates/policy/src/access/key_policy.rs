@@ -3,26 +3,58 @@
 use super::condition::{Outcome, judge};
 use super::question::{Answer, Question, Reach};
 use super::statement::{covers_action, covers_key};
-use crate::arn::{EntityArn, is_account_id, principal_parts, root_arn};
+use crate::arn::{EntityArn, is_account_id, principal_parts};
 use crate::document::{Effect, PolicyDocument, Principals, Statement, StatementName};
 use crate::lint::is_unique_id;
 
+/// The statements of a key policy that mean a caller, whatever he asks for.
+pub(crate) struct Reaching<'a>(Vec<Reached<'a>>);
+
+/// A statement that means the caller, and what is open about that.
+struct Reached<'a> {
+    name: StatementName,
+    statement: &'a Statement,
+    reach: Reach,
+    open: Option<String>,
+}
+
+impl<'a> Reaching<'a> {
+    pub(crate) fn new(document: &'a PolicyDocument, question: &Question<'_>) -> Self {
+        let reached = document.statements().iter().enumerate().filter_map(|(index, statement)| {
+            let (reach, open) = reach(statement, question)?;
+            Some(Reached { name: StatementName::of(index, statement), statement, reach, open })
+        });
+        Self(reached.collect())
+    }
+
+    /// Asks them about an action.
+    pub(crate) fn answer(&self, question: &Question<'_>) -> Answer {
+        let mut answer = Answer::default();
+        for Reached { name, statement, reach, open } in &self.0 {
+            if covers_action(statement, question) && covers_key(statement, question) {
+                let outcome = with_open(judge(statement.conditions(), question), open.clone());
+                answer.add(statement, name, *reach, outcome);
+            }
+        }
+        answer
+    }
+}
+
 /// Asks every statement of a key policy.
 pub(crate) fn key_policy_answer(document: &PolicyDocument, question: &Question<'_>) -> Answer {
-    let mut answer = Answer::default();
-    let mut misses = Vec::new();
-    for (name, statement) in document.named() {
-        let applies = covers_action(statement, question) && covers_key(statement, question);
-        let reached = statement.principals().and_then(|principals| reach(principals, statement.effect(), question));
-        let judged = reached.map(|(reach, open)| (reach, with_open(judge(statement.conditions(), question), open)));
-        match judged {
-            Some((reach, outcome)) if applies && !outcome.fails() => answer.add(statement, &name, reach, outcome),
-            _ if statement.effect() == Effect::Deny => {}
-            judged => misses.extend(near_miss(&name, statement, judged.map(|(_, outcome)| outcome), question)),
-        }
-    }
-    answer.near_miss = misses.into_iter().min().map(|(_, text)| text);
-    answer
+    Reaching::new(document, question).answer(question)
+}
+
+/// The statement that comes closest to allowing, and what it lacks. Apart from the answer, because it looks at every principal of the
+/// document, and only what is denied needs it.
+pub(crate) fn near_miss(document: &PolicyDocument, question: &Question<'_>) -> Option<String> {
+    let allows = document.named().filter(|(_, statement)| statement.effect() == Effect::Allow);
+    let misses = allows.filter_map(|(name, statement)| {
+        let reached = reach(statement, question);
+        let judged = reached.map(|(_, open)| with_open(judge(statement.conditions(), question), open));
+        miss(&name, statement, judged, question)
+    });
+    misses.min().map(|(_, text)| text)
 }
 
 /// Adds what is open about the principal itself to what is open about the conditions.
@@ -48,11 +80,10 @@ struct Listed {
 
 fn listed(principals: &Principals, question: &Question<'_>) -> Listed {
     let mut found = Listed { everyone: false, named: false, account: false, session: None };
-    let root = root_arn(question.partition, question.account);
     for value in principals.aws() {
         found.everyone |= value == "*";
-        found.named |= value == question.arn || Some(value) == question.unique_id;
-        found.account |= value == root || value == question.account.as_str();
+        found.named |= value == &*question.arn || Some(value) == question.unique_id;
+        found.account |= value == &*question.root || value == question.account.as_str();
         if is_session_of(value, question) {
             found.session.get_or_insert_with(|| format!("only as session {value}"));
         }
@@ -61,10 +92,11 @@ fn listed(principals: &Principals, question: &Question<'_>) -> Listed {
 }
 
 /// How a statement's principals mean the caller, and what is open about it; none if they do not.
-fn reach(principals: &Principals, effect: Effect, question: &Question<'_>) -> Option<(Reach, Option<String>)> {
+fn reach(statement: &Statement, question: &Question<'_>) -> Option<(Reach, Option<String>)> {
+    let principals = statement.principals()?;
     let listed = listed(principals, question);
     if principals.negated {
-        return reach_by_exclusion(&listed, effect);
+        return reach_by_exclusion(&listed, statement.effect());
     }
     match listed {
         Listed { everyone: true, .. } => Some((Reach::Everyone, None)),
@@ -95,7 +127,9 @@ fn reach_by_exclusion(listed: &Listed, effect: Effect) -> Option<(Reach, Option<
 
 /// Whether `arn:P:sts::A:assumed-role/Name/Session` is a session of the asking role. It has no path (D§1.2).
 fn is_session_of(value: &str, question: &Question<'_>) -> bool {
-    let Some(role) = question.entity.filter(|_| question.is_role()) else { return false };
+    let Some(role) = question.entity.filter(|_| question.is_role() && value.contains(":assumed-role/")) else {
+        return false;
+    };
     principal_parts(value).is_some_and(|(partition, account, resource)| {
         let name = resource.strip_prefix("assumed-role/").and_then(|rest| rest.split_once('/')).map(|(name, _)| name);
         partition == question.partition.to_string() && account == question.account.as_str() && name == Some(role.name())
@@ -103,7 +137,7 @@ fn is_session_of(value: &str, question: &Question<'_>) -> bool {
 }
 
 /// What an Allow statement that does not help comes closest to; the smaller the rank, the closer.
-fn near_miss(
+fn miss(
     name: &StatementName,
     statement: &Statement,
     judged: Option<Outcome>,
@@ -111,6 +145,7 @@ fn near_miss(
 ) -> Option<(u8, String)> {
     let (action, key) = (covers_action(statement, question), covers_key(statement, question));
     match judged {
+        Some(outcome) if action && key && !outcome.fails() => None,
         Some(Outcome::Fails(condition)) if action && key => {
             Some((0, format!("{name} names it, but the condition {condition} does not hold")))
         }
@@ -129,8 +164,11 @@ fn near_miss(
 fn wrong_name(name: &StatementName, statement: &Statement, question: &Question<'_>) -> Option<(u8, String)> {
     let entity = question.entity?;
     let principals = statement.principals().filter(|principals| !principals.negated)?;
-    let similar =
-        |value: &&str| value.parse::<EntityArn>().is_ok_and(|other| other.name().eq_ignore_ascii_case(entity.name()));
+    // The name first: most names are others, and parsing takes its time.
+    let similar = |value: &&str| {
+        let name = value.rsplit('/').next().unwrap_or_default();
+        name.eq_ignore_ascii_case(entity.name()) && value.parse::<EntityArn>().is_ok()
+    };
     let other_partition = |value: &&str| {
         let parts = principal_parts(value);
         parts.is_some_and(|(_, account, resource)| account == entity.account().as_str() && resource == "root")

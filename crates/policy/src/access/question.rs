@@ -1,6 +1,6 @@
 //! One question to a policy, and the shape of every answer.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::Caller;
 use super::condition::{self, Outcome};
@@ -8,16 +8,20 @@ use crate::arn::{AccountId, EntityArn, EntityKind, KeyArn, root_arn};
 use crate::document::{Effect, Statement};
 use crate::partition::Partition;
 
-/// May this caller do this with this key?
+/// May this caller do this with this key? Texts are shared, because the same is asked for many actions.
+#[derive(Clone)]
 pub(crate) struct Question<'a> {
     /// The caller's ARN; for the account itself its root ARN.
-    pub(crate) arn: String,
+    pub(crate) arn: Arc<str>,
+    /// The root ARN of the caller's account.
+    pub(crate) root: Arc<str>,
     /// The role or user; none for the account itself.
     pub(crate) entity: Option<&'a EntityArn>,
     pub(crate) partition: Partition,
     pub(crate) account: &'a AccountId,
     pub(crate) unique_id: Option<&'a str>,
     pub(crate) key: &'a KeyArn,
+    pub(crate) key_arn: Arc<str>,
     pub(crate) action: &'a str,
 }
 
@@ -25,20 +29,39 @@ impl<'a> Question<'a> {
     pub(crate) fn new(caller: &Caller<'a>, key: &'a KeyArn, action: &'a str) -> Self {
         let entity = caller.arn;
         Self {
-            arn: entity.to_string(),
+            arn: entity.to_string().into(),
+            root: root_arn(entity.partition(), entity.account()).into(),
             entity: Some(entity),
             partition: entity.partition(),
             account: entity.account(),
             unique_id: caller.unique_id,
             key,
+            key_arn: key.to_string().into(),
             action,
         }
+    }
+
+    /// The same about another action.
+    pub(crate) fn about(&self, action: &'a str) -> Self {
+        Self { action, ..self.clone() }
     }
 
     /// Asks for the owner account itself, as its root user.
     pub(crate) fn of_owner(key: &'a KeyArn, action: &'a str) -> Self {
         let (partition, account) = (key.partition(), key.account());
-        Self { arn: root_arn(partition, account), entity: None, partition, account, unique_id: None, key, action }
+        let root: Arc<str> = root_arn(partition, account).into();
+        let arn = Arc::clone(&root);
+        Self {
+            arn,
+            root,
+            entity: None,
+            partition,
+            account,
+            unique_id: None,
+            key,
+            key_arn: key.to_string().into(),
+            action,
+        }
     }
 
     pub(crate) fn is_cross_account(&self) -> bool {
@@ -59,8 +82,6 @@ pub(crate) struct Answer {
     pub(crate) caveats: Vec<String>,
     /// All that allows.
     pub(crate) allows: Vec<Allow>,
-    /// The statement that comes closest to allowing.
-    pub(crate) near_miss: Option<String>,
 }
 
 pub(crate) struct Deny {

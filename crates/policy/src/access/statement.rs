@@ -13,13 +13,16 @@ pub(super) fn covers_action(statement: &Statement, question: &Question<'_>) -> b
 
 /// A statement without `Resource` is accepted by KMS and has no effect (D§1.1).
 pub(super) fn covers_key(statement: &Statement, question: &Question<'_>) -> bool {
-    statement.resources().is_some_and(|resources| selects_key(resources, question.key))
+    statement.resources().is_some_and(|resources| selects_key_arn(resources, &question.key_arn))
 }
 
 /// Only `*` and key ARNs select keys: an alias or a bare key id as a resource selects none (D§1.3).
 pub(crate) fn selects_key(resources: &Selection, key: &KeyArn) -> bool {
-    let key = key.to_string();
-    selects(resources, |pattern| pattern == "*" || (pattern.starts_with("arn:") && arn_match(pattern, &key)))
+    selects_key_arn(resources, &key.to_string())
+}
+
+fn selects_key_arn(resources: &Selection, key: &str) -> bool {
+    selects(resources, |pattern| pattern == "*" || (pattern.starts_with("arn:") && arn_match(pattern, key)))
 }
 
 fn selects(selection: &Selection, matches: impl Fn(&str) -> bool) -> bool {

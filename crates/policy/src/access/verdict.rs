@@ -1,7 +1,8 @@
 //! Both halves together, by the tables of D§1.3.
 
+use super::key_policy::{self, Reaching};
 use super::question::{Answer, Question, Reach, alternatives};
-use super::{Caller, IdentityPolicies, actions_of, add_new, identity, key_policy_answer};
+use super::{Caller, IdentityPolicies, actions_of, add_new, identity};
 use crate::actions::{is_cross_account, is_known};
 use crate::arn::KeyArn;
 use crate::document::PolicyDocument;
@@ -38,7 +39,43 @@ pub enum Half {
     ExplicitDeny,
 }
 
-/// Computes the verdict for a caller and an action.
+/// A caller before both halves. Which statements of the key policy mean him is found out once, for all actions.
+pub struct Access<'a> {
+    key_policy: &'a PolicyDocument,
+    identity: &'a IdentityPolicies,
+    reaching: Reaching<'a>,
+    question: Question<'a>,
+}
+
+impl<'a> Access<'a> {
+    /// A caller, the key, and what both halves say.
+    pub fn new(
+        key_policy: &'a PolicyDocument,
+        identity: &'a IdentityPolicies,
+        key: &'a KeyArn,
+        caller: &Caller<'a>,
+    ) -> Self {
+        let question = Question::new(caller, key, "");
+        Self { key_policy, identity, reaching: Reaching::new(key_policy, &question), question }
+    }
+
+    /// Computes the verdict for an action, as [`verdict()`] does.
+    pub fn verdict(&self, action: &str) -> Verdict {
+        let (mut all_by, mut all_conditions) = (Vec::new(), Vec::new());
+        for action in actions_of(action) {
+            match self.one(&self.question.about(action)) {
+                Verdict::Allowed { by, conditions } => {
+                    add_new(&mut all_by, by);
+                    add_new(&mut all_conditions, conditions);
+                }
+                denied @ Verdict::Denied { .. } => return denied,
+            }
+        }
+        Verdict::Allowed { by: all_by, conditions: all_conditions }
+    }
+}
+
+/// Computes the verdict for a caller and an action. For many actions of one caller, ask [`Access`].
 ///
 /// A pattern such as `kms:ReEncrypt*` asks about all known actions that it covers: the first that is denied decides.
 ///
@@ -52,17 +89,7 @@ pub fn verdict(
     caller: &Caller<'_>,
     action: &str,
 ) -> Verdict {
-    let (mut all_by, mut all_conditions) = (Vec::new(), Vec::new());
-    for action in actions_of(action) {
-        match one(key_policy, identity, &Question::new(caller, key, action)) {
-            Verdict::Allowed { by, conditions } => {
-                add_new(&mut all_by, by);
-                add_new(&mut all_conditions, conditions);
-            }
-            denied @ Verdict::Denied { .. } => return denied,
-        }
-    }
-    Verdict::Allowed { by: all_by, conditions: all_conditions }
+    Access::new(key_policy, identity, key, caller).verdict(action)
 }
 
 /// The answers of everybody who is asked.
@@ -72,29 +99,53 @@ struct Answers {
     boundary: Option<Answer>,
 }
 
-fn one(key_policy: &PolicyDocument, policies: &IdentityPolicies, question: &Question<'_>) -> Verdict {
-    let denied = |half, reason| Verdict::Denied { half, reason };
-    if let Some(reason) = no_effect(question) {
-        return denied(Half::KeyPolicy, reason);
-    }
-    let answers = Answers {
-        key_policy: key_policy_answer(key_policy, question),
-        identity: identity::answer(&policies.policies, question),
-        boundary: identity::boundary_answer(policies, question),
-    };
-    if let Some(reason) = explicit_deny(&answers, question) {
-        return denied(Half::ExplicitDeny, reason);
-    }
-    match ways(&answers, question) {
-        Ok(ways) => {
-            let mut conditions = alternatives(ways.iter().map(|(_, conditions)| conditions.as_slice()));
-            let answers = [Some(&answers.key_policy), Some(&answers.identity), answers.boundary.as_ref()];
-            for answer in answers.into_iter().flatten() {
-                add_new(&mut conditions, answer.caveats.clone());
-            }
-            Verdict::Allowed { by: ways.into_iter().map(|(by, _)| by).collect(), conditions }
+impl Access<'_> {
+    fn one(&self, question: &Question<'_>) -> Verdict {
+        let denied = |half, reason| Verdict::Denied { half, reason };
+        if let Some(reason) = no_effect(question) {
+            return denied(Half::KeyPolicy, reason);
         }
-        Err(half) => denied(half, missing(half, &answers, policies, question)),
+        let answers = Answers {
+            key_policy: self.reaching.answer(question),
+            identity: identity::answer(&self.identity.policies, question),
+            boundary: identity::boundary_answer(self.identity, question),
+        };
+        if let Some(reason) = explicit_deny(&answers, question) {
+            return denied(Half::ExplicitDeny, reason);
+        }
+        match ways(&answers, question) {
+            Ok(ways) => {
+                let mut conditions = alternatives(ways.iter().map(|(_, conditions)| conditions.as_slice()));
+                let answers = [Some(&answers.key_policy), Some(&answers.identity), answers.boundary.as_ref()];
+                for answer in answers.into_iter().flatten() {
+                    add_new(&mut conditions, answer.caveats.clone());
+                }
+                Verdict::Allowed { by: ways.into_iter().map(|(by, _)| by).collect(), conditions }
+            }
+            Err(half) => denied(half, self.missing(half, question)),
+        }
+    }
+
+    fn missing(&self, half: Half, question: &Question<'_>) -> String {
+        let Question { arn, account, action, .. } = question;
+        let (what, near_miss) = match half {
+            Half::KeyPolicy | Half::ExplicitDeny => (
+                format!("the key policy does not allow {action} to {arn}"),
+                key_policy::near_miss(self.key_policy, question),
+            ),
+            Half::Delegation => (
+                format!("no identity policy in account {account} allows {action} on the key to {arn}"),
+                identity::near_miss(&self.identity.policies, question),
+            ),
+            Half::Boundary => (
+                format!(
+                    "the permissions boundary {} of {arn} does not allow {action}",
+                    identity::boundary_name(self.identity)
+                ),
+                identity::boundary_near_miss(self.identity, question),
+            ),
+        };
+        near_miss.map_or_else(|| what.clone(), |near_miss| format!("{what}; {near_miss}"))
     }
 }
 
@@ -159,30 +210,6 @@ fn pass(half: Half, answers: &Answers, conditions: &mut Vec<String>) -> Result<(
     }
     add_new(conditions, alternatives(answer.allows.iter().map(|allow| allow.conditions.as_slice())));
     Ok(())
-}
-
-fn missing(half: Half, answers: &Answers, policies: &IdentityPolicies, question: &Question<'_>) -> String {
-    let Question { arn, account, action, .. } = question;
-    let (what, near_miss) = match half {
-        Half::KeyPolicy | Half::ExplicitDeny => {
-            (format!("the key policy does not allow {action} to {arn}"), &answers.key_policy.near_miss)
-        }
-        Half::Delegation => (
-            format!("no identity policy in account {account} allows {action} on the key to {arn}"),
-            &answers.identity.near_miss,
-        ),
-        Half::Boundary => {
-            let near_miss = answers.boundary.as_ref().map_or(&None, |answer| &answer.near_miss);
-            (
-                format!(
-                    "the permissions boundary {} of {arn} does not allow {action}",
-                    identity::boundary_name(policies)
-                ),
-                near_miss,
-            )
-        }
-    };
-    near_miss.as_ref().map_or_else(|| what.clone(), |near_miss| format!("{what}; {near_miss}"))
 }
 
 #[cfg(test)]
