@@ -159,12 +159,12 @@ pub struct ExternalSecretSpec {
     #[serde(default)]
     pub adopt: Adopt,
 
-    /// The key that encrypts the secret: exactly one of sharedKeyRef and kmsKeyArn.
+    /// The key that encrypts the secret.
     #[serde(flatten)]
     pub key: EncryptionKey,
 
-    /// Where the value comes from. Absent: it is somebody else's, and is neither read nor written; a secret that the operator
-    /// makes has none at first.
+    /// Where the value comes from. Absent: it is somebody else's, and is never written; a secret that the operator makes has none
+    /// at first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
 

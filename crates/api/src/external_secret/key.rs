@@ -12,11 +12,12 @@ use crate::{
     .message("exactly one of sharedKeyRef and kmsKeyArn must say which key encrypts the secret"))]
 #[serde(rename_all = "camelCase")]
 pub struct EncryptionKey {
-    /// The SharedKey whose key encrypts the secret there. The operator's own role in the secret's account has to be a consumer of
-    /// it (access: EncryptDecrypt), because Secrets Manager uses the key in the name of its caller.
+    /// The SharedKey whose key encrypts the secret or, in replicas, its copy. The operator's own role in the secret's account has
+    /// to be a consumer of it (access: EncryptDecrypt), because Secrets Manager uses the key in the name of its caller. Exactly
+    /// one of sharedKeyRef and kmsKeyArn must be set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_key_ref: Option<SharedKeyRef>,
-    /// ARN of the key that encrypts the secret there, where no SharedKey of this namespace is about it:
+    /// ARN of the key that does, where no SharedKey of this namespace is about it:
     /// arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab. An id or alias is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::kms_key_arn")]
@@ -32,7 +33,7 @@ pub struct Replica {
     /// Region of the copy, in the partition of the secret.
     #[schemars(schema_with = "crate::schema::region")]
     pub region: String,
-    /// The key that encrypts the copy: exactly one of sharedKeyRef and kmsKeyArn, in the Region of the copy.
+    /// The key that encrypts the copy, in the Region of the copy.
     #[serde(flatten)]
     pub key: EncryptionKey,
 }

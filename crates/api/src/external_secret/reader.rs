@@ -22,7 +22,7 @@ pub struct Reader {
     #[schemars(schema_with = "crate::schema::reader_name")]
     pub name: String,
 
-    /// The AwsAccount that reads the secret. Both halves are managed.
+    /// The AwsAccount that reads the secret. The secret's half and the reader's are managed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_ref: Option<AccountRef>,
 
