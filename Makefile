@@ -21,6 +21,5 @@ crds: ## Generate crds/ and docs/reference/ from the types
 	@echo '==> generating crds/ and docs/reference/'
 	@tests/generate.sh crds docs/reference
 
-bench: ## Measure what a sweep costs (read the table by ratios)
-	@echo '==> building with optimisations and measuring: parse, compare, fingerprint, merge for policies of 1, 8 and 32 KB'
-	@cargo bench --quiet --locked --package sharedkey-policy --bench policy
+bench: ## Measure what policies and fleets cost, in one table (BENCH_OBJECTS=1000 leaves out the largest fleet)
+	@tests/bench.sh

@@ -20,12 +20,11 @@ use tokio::time::{Instant, timeout};
 use crate::{
     access::{self, NoAccess},
     context::{Context, account_names, now, object_name},
+    looks::INTERVAL,
     patch,
     sharing::{Error, LONGEST},
 };
 
-/// Time between two looks at an account that is well.
-const INTERVAL: Duration = Duration::from_mins(5);
 /// Time between two looks at whether an account that is being deleted still has users.
 const LEAVING: Duration = Duration::from_secs(10);
 
@@ -50,6 +49,7 @@ async fn carry_out(account: &AwsAccount, context: &Context) -> Result<Action, Er
     let users = users(account, context).await;
     if account.meta().deletion_timestamp.is_some() && users.is_empty() {
         context.aws.remove_account(&name);
+        context.looks.forget(&name);
         if patch::has_finalizer(account) {
             patch::finalizer(&api, account, false).await?;
         }
@@ -59,14 +59,17 @@ async fn carry_out(account: &AwsAccount, context: &Context) -> Result<Action, Er
         patch::finalizer(&api, account, !users.is_empty()).await?;
         return Ok(Action::requeue(Duration::ZERO));
     }
-    let looked = look(account, context).await;
+    let looked = match context.looks.recent(account) {
+        Some(reached) => Ok(reached),
+        None => look(account, context).await,
+    };
     let status = status(account, &looked, &users);
     if account.status.as_ref() != Some(&status) {
         patch::status(&api, account, &status).await?;
         context.metrics.status_written("AwsAccount");
         tell(account, &status, context).await;
     }
-    let again = again(&name, context, looked.as_ref().err());
+    let again = again(account, context, looked.as_ref().err());
     Ok(if account.meta().deletion_timestamp.is_some() { Action::requeue(LEAVING) } else { again })
 }
 
@@ -104,7 +107,9 @@ async fn look(account: &AwsAccount, context: &Context) -> Result<Reached, Troubl
     let identity = Identity { account: caller.account.to_string(), arn: caller.arn, user_id: caller.user_id };
     // Quotas are good to know and nothing depends on them here, so an account without that right is still ready.
     let quotas = context.aws.account_summary(&way).await.ok().map(|summary| quotas(&summary));
-    Ok(Reached { identity, quotas })
+    let reached = Reached { identity, quotas };
+    context.looks.took(account, reached.clone());
+    Ok(reached)
 }
 
 fn way(account: &AwsAccount) -> Option<Account> {
@@ -174,8 +179,10 @@ fn is_open_to(account: &AwsAccount, key: &SharedKey, context: &Context) -> bool 
 pub(crate) fn wake(key: &SharedKey, context: &Context) {
     let named = account_names(key).filter_map(|name| context.accounts.get(&ObjectRef::new(name)));
     for account in named.filter(|account| is_open_to(account, key, context)) {
+        // Only the first user is urgent: it keeps the account. That it has one more or less is told soon.
+        let wake = if patch::has_finalizer(&*account) { &context.recount_accounts } else { &context.wake_accounts };
         // The receiver lives as long as the controller.
-        let _ = context.wake_accounts.send(ObjectRef::from_obj(&*account));
+        let _ = wake.send(ObjectRef::from_obj(&*account));
     }
 }
 
@@ -189,12 +196,13 @@ pub(crate) fn wake_users(name: &str, context: &Context) {
     }
 }
 
-fn again(name: &str, context: &Context, trouble: Option<&Trouble>) -> Action {
+fn again(account: &AwsAccount, context: &Context, trouble: Option<&Trouble>) -> Action {
+    let name = account.name_any();
     match trouble {
         None => {
-            context.calm(name);
-            Action::requeue(INTERVAL)
+            context.calm(&name);
+            Action::requeue(context.looks.next(&name))
         }
-        Some(trouble) => Action::requeue(context.wait(name, trouble.class).min(INTERVAL)),
+        Some(trouble) => Action::requeue(context.wait(&name, trouble.class).min(INTERVAL)),
     }
 }

@@ -22,7 +22,7 @@ use sharedkey_engine::{
 };
 use tokio::sync::mpsc;
 
-use crate::{args::Args, events::Events, history::Histories, ledger::Ledger, metrics::Metrics};
+use crate::{args::Args, events::Events, history::Histories, ledger::Ledger, looks::Looks, metrics::Metrics};
 
 /// What every reconcile shares.
 pub(crate) struct Context {
@@ -38,8 +38,12 @@ pub(crate) struct Context {
     pub(crate) namespaces: Store<Namespace>,
     /// Wakes SharedKeys whose accounts changed.
     pub(crate) wake_keys: mpsc::UnboundedSender<ObjectRef<SharedKey>>,
-    /// Wakes accounts whose users changed.
+    /// Wakes accounts that are used for the first time.
     pub(crate) wake_accounts: mpsc::UnboundedSender<ObjectRef<AwsAccount>>,
+    /// Wakes accounts that have a user more or less, in a moment.
+    pub(crate) recount_accounts: mpsc::UnboundedSender<ObjectRef<AwsAccount>>,
+    /// What the last looks at the accounts showed.
+    pub(crate) looks: Looks,
     failures: Mutex<HashMap<String, u32>>,
 }
 
@@ -56,6 +60,7 @@ impl Context {
         namespaces: Store<Namespace>,
         wake_keys: mpsc::UnboundedSender<ObjectRef<SharedKey>>,
         wake_accounts: mpsc::UnboundedSender<ObjectRef<AwsAccount>>,
+        recount_accounts: mpsc::UnboundedSender<ObjectRef<AwsAccount>>,
     ) -> Self {
         let events = Events::new(client.clone());
         let histories = Histories::new(client.clone(), &args.operator_namespace, args.owner_id.clone());
@@ -73,6 +78,8 @@ impl Context {
             namespaces,
             wake_keys,
             wake_accounts,
+            recount_accounts,
+            looks: Looks::default(),
             failures,
         }
     }

@@ -10,6 +10,7 @@ mod events;
 mod health;
 mod history;
 mod ledger;
+mod looks;
 mod metrics;
 mod patch;
 mod putting_back;

@@ -38,6 +38,8 @@ use crate::{
 
 /// The API server answers in milliseconds or not at all; a watch sends a bookmark every minute.
 const READ_TIMEOUT: Duration = Duration::from_secs(295);
+/// How soon an account tells that it has a user more or less. A thousand new objects are then told in a few writes of its status.
+const RECOUNT: Duration = Duration::from_secs(1);
 
 /// Runs the operator until it is told to stop.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
@@ -55,6 +57,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let aws = connect(&args, &client, &metrics);
     let (wake_keys, woken_keys) = mpsc::unbounded_channel();
     let (wake_accounts, woken_accounts) = mpsc::unbounded_channel();
+    let (recount_accounts, recounted_accounts) = mpsc::unbounded_channel();
     let context = Arc::new(Context::new(
         args,
         client,
@@ -66,12 +69,13 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         namespaces,
         wake_keys,
         wake_accounts,
+        recount_accounts,
     ));
 
     let stop = CancellationToken::new();
     let controllers = future::join5(
         run_keys(&context, key_changes, woken_keys, &stop),
-        run_accounts(&context, account_changes, woken_accounts, &stop),
+        run_accounts(&context, account_changes, woken_accounts, recounted_accounts, &stop),
         wake_namespaces(&context, namespace_changes, &stop),
         putting_back::run(&context, &stop),
         announce(&context, &ready),
@@ -109,10 +113,6 @@ async fn stopped(stop: CancellationToken) -> anyhow::Result<()> {
     future::pending().await
 }
 
-fn receiver<T>(mut receiver: mpsc::UnboundedReceiver<T>) -> impl Stream<Item = T> {
-    futures::stream::poll_fn(move |task| receiver.poll_recv(task))
-}
-
 /// Our own status writes are no reason for another reconcile: only spec, annotations and finalizers are.
 async fn run_keys(
     context: &Arc<Context>,
@@ -134,7 +134,7 @@ async fn run_keys(
     register_accounts(context).await;
     Controller::for_stream(changes, context.keys.clone())
         .with_config(ControllerConfig::default().concurrency(context.args.concurrency))
-        .reconcile_on(receiver(woken))
+        .reconcile_on(streams::received(woken))
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(sharing::reconcile, sharing::after_error, context.clone())
         .for_each(|_| future::ready(()))
@@ -157,6 +157,7 @@ async fn run_accounts(
     context: &Arc<Context>,
     changes: impl Stream<Item = Result<AwsAccount, kube::runtime::watcher::Error>> + Send + 'static,
     woken: mpsc::UnboundedReceiver<ObjectRef<AwsAccount>>,
+    recounted: mpsc::UnboundedReceiver<ObjectRef<AwsAccount>>,
     stop: &CancellationToken,
 ) {
     let users = context.clone();
@@ -172,7 +173,8 @@ async fn run_accounts(
         });
     Controller::for_stream(changes, context.accounts.clone())
         .with_config(ControllerConfig::default().concurrency(4))
-        .reconcile_on(receiver(woken))
+        .reconcile_on(streams::received(woken))
+        .reconcile_on(streams::gathered(recounted, RECOUNT))
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(accounts::reconcile, accounts::after_error, context.clone())
         .for_each(|_| future::ready(()))

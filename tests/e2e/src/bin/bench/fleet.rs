@@ -1,8 +1,8 @@
 //! Many SharedKeys, ten on each key, each for a role of its own, in accounts of which half own keys and half use them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::{
     Api, Client,
@@ -13,37 +13,43 @@ use sharedkey_api::{AwsAccount, SharedKey};
 use sharedkey_e2e::{Login, is, key_document};
 use sharedkey_harness::{
     Operator, OperatorOptions, World,
-    aws::{Account, Calls, Key},
+    aws::{Account, Key},
     cluster::{apply, kubeconfig_for},
     wait_for,
 };
 
-use crate::{
-    table::Row,
-    usage::{Usage, binary, process_with, usage},
-};
+use crate::counts::Counts;
 
 const NAMESPACE: &str = "fleet";
 const REGION: &str = "us-east-1";
 /// Requests that seed the world at the same time.
 const AT_ONCE: usize = 16;
-const DEADLINE: Duration = Duration::from_mins(10);
-/// How often objects are swept: each sweep of the largest fleet has to be over before the next one.
-const SWEEP: Duration = Duration::from_mins(1);
-/// Quiet sweeps that are counted.
-const SWEEPS: u32 = 2;
+pub(crate) const DEADLINE: Duration = Duration::from_mins(10);
+/// How often objects are swept: seldom enough for all of them to be Ready before the first sweep.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(20);
+const INTERVAL_OF_ONE: Duration = Duration::from_millis(50);
+
+/// How much of everything there is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    pub(crate) objects: usize,
+    pub(crate) keys: usize,
+    pub(crate) accounts: usize,
+}
 
 pub(crate) struct Fleet {
     world: World,
     client: Client,
-    objects: usize,
+    options: OperatorOptions,
+    interval: Duration,
+    objects: u16,
     keys: Vec<(usize, Key)>,
     partners: usize,
 }
 
 impl Fleet {
     /// A world with accounts, keys and roles.
-    pub(crate) async fn seed(objects: usize, keys: usize, accounts: usize) -> Result<Self> {
+    pub(crate) async fn seed(Size { objects, keys, accounts }: Size) -> Result<Self> {
         let world = World::start().await?;
         let client = world.control_plane.client().await?;
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
@@ -65,57 +71,34 @@ impl Fleet {
             let _: Vec<String> = roles.buffer_unordered(AT_ONCE).try_collect().await?;
             open(&world, &client, &format!("partner-{partner}"), &account, "consumer").await?;
         }
-        Ok(Self { world, client, objects, keys: seeded, partners })
+        let objects = u16::try_from(objects)?;
+        let interval = (INTERVAL_OF_ONE * u32::from(objects)).max(SHORTEST_INTERVAL);
+        let options = options(&world, interval).await?;
+        Ok(Self { world, client, options, interval, objects, keys: seeded, partners })
     }
 
-    /// Converges, waits for quiet sweeps, starts anew.
-    pub(crate) async fn measure(&self) -> Result<Row> {
-        let operator = self.start().await?;
-        let process = process_with(operator.address())?;
-        self.accounts_ready().await?;
-        let before = (self.calls("*").await?, usage(process)?);
-        let began = Instant::now();
-        self.create().await?;
-        self.all_ready().await?;
-        let all_ready = began.elapsed();
-        let converged = (self.calls("*").await?, usage(process)?);
-        let quiet = self.quiet(&operator, process).await?;
-        let after = usage(process)?;
-        drop(operator);
-        let began = Instant::now();
-        let operator = self.start().await?;
-        let start = began.elapsed();
-        drop(operator);
-        Ok(Row {
-            objects: self.objects,
-            keys: self.keys.len(),
-            all_ready,
-            converge_calls: converged.0 - before.0,
-            converge_cpu: converged.1.cpu.saturating_sub(before.1.cpu),
-            quiet_kms_calls: quiet.kms,
-            quiet_iam_calls: quiet.iam,
-            quiet_cpu: quiet.cpu,
-            quiet_writes: quiet.writes,
-            quiet_status_writes: quiet.status_writes,
-            resident_kib: after.resident,
-            peak_kib: after.peak,
-            start,
-        })
+    /// Starts the operator: anew, where there was one.
+    pub(crate) async fn operator(&self) -> Result<Operator> {
+        Operator::start(&self.options).await
     }
 
-    async fn start(&self) -> Result<Operator> {
-        let kubeconfig = kubeconfig_for(&self.world.control_plane, &self.world.operator_account).await?;
-        let options = OperatorOptions::new(kubeconfig)
-            .args(["--owner-id", "bench", "--operator-namespace", &self.world.operator_account.namespace])
-            .args(["--allow-endpoint-overrides", "--allow-insecure-endpoints"])
-            .args(["--interval-override-ms", &SWEEP.as_millis().to_string()])
-            .args(["--iam-reads-per-second", "5000", "--iam-writes-per-second", "5000", "--log", "warn"]);
-        Operator::start_program(&binary()?, &options).await
+    pub(crate) fn objects(&self) -> f64 {
+        f64::from(self.objects)
     }
 
-    async fn create(&self) -> Result<()> {
+    /// How often each object is swept.
+    pub(crate) fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    pub(crate) async fn counts(&self) -> Result<Counts> {
+        Counts::now(&self.world, &self.client).await
+    }
+
+    /// Creates all objects.
+    pub(crate) async fn create(&self) -> Result<()> {
         let api: Api<SharedKey> = Api::namespaced(self.client.clone(), NAMESPACE);
-        let created = stream::iter(0..self.objects).map(|object| {
+        let created = stream::iter(0..usize::from(self.objects)).map(|object| {
             let (api, manifest) = (&api, self.manifest(object));
             async move { api.patch(&name(object), &PatchParams::apply("bench"), &Patch::Apply(&manifest)).await }
         });
@@ -135,7 +118,7 @@ impl Fleet {
         })
     }
 
-    async fn accounts_ready(&self) -> Result<()> {
+    pub(crate) async fn accounts_ready(&self) -> Result<()> {
         let api: Api<AwsAccount> = Api::all(self.client.clone());
         wait_for("accounts", DEADLINE, async || {
             let accounts = api.list(&ListParams::default()).await?.items;
@@ -155,73 +138,26 @@ impl Fleet {
         Ok(api.list(&ListParams::default()).await?.items)
     }
 
-    async fn all_ready(&self) -> Result<()> {
+    pub(crate) async fn all_ready(&self) -> Result<()> {
         wait_for("all objects to be Ready", DEADLINE, async || {
             let keys = self.list().await?;
             let ready = |key: &&SharedKey| key.status.as_ref().is_some_and(|status| is(status, "Ready", "True"));
             let count = keys.iter().filter(ready).count();
-            ensure!(count == self.objects, "{count} of {} are Ready", self.objects);
-            Ok(())
-        })
-        .await
-    }
-
-    async fn calls(&self, service: &str) -> Result<u64> {
-        let operator = Calls::all().principal("*assumed-role/sharedkey-operator/*");
-        self.world.aws.count(&operator.service(service)).await
-    }
-
-    async fn writes(&self) -> Result<u64> {
-        let mut writes = 0;
-        for verb in ["Put*", "Create*", "Delete*", "Attach*", "Detach*", "Set*"] {
-            let operator = Calls::all().principal("*assumed-role/sharedkey-operator/*");
-            writes += self.world.aws.count(&operator.operation(verb)).await?;
-        }
-        Ok(writes)
-    }
-
-    async fn reconciles(operator: &Operator) -> Result<f64> {
-        Ok(operator.metrics().await?.sum("sharedkey_reconciles_total", &[("kind", "SharedKey")]))
-    }
-
-    /// Counts whole sweeps, from a moment in which every object has been swept to the moment in which each was swept so often again.
-    async fn quiet(&self, operator: &Operator, process: u32) -> Result<Quiet> {
-        self.swept(operator, 1).await?;
-        let before = (self.calls("kms").await?, self.calls("iam").await?, self.writes().await?, usage(process)?);
-        let statuses = operator.metrics().await?.sum("sharedkey_status_writes_total", &[]);
-        self.swept(operator, SWEEPS).await?;
-        let after: Usage = usage(process)?;
-        let each = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / f64::from(SWEEPS);
-        let status_writes = operator.metrics().await?.sum("sharedkey_status_writes_total", &[]) - statuses;
-        Ok(Quiet {
-            kms: each(self.calls("kms").await? - before.0),
-            iam: each(self.calls("iam").await? - before.1),
-            writes: self.writes().await? - before.2,
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a counter is a whole number")]
-            status_writes: status_writes as u64,
-            cpu: after.cpu.saturating_sub(before.3.cpu) / SWEEPS,
-        })
-    }
-
-    async fn swept(&self, operator: &Operator, times: u32) -> Result<()> {
-        let objects = f64::from(u32::try_from(self.objects).context("so many objects")?);
-        let goal = Self::reconciles(operator).await? + objects * f64::from(times);
-        wait_for("sweeps", DEADLINE, async || {
-            let count = Self::reconciles(operator).await?;
-            ensure!(count >= goal, "{count} of {goal} reconciles");
+            ensure!(count == usize::from(self.objects), "{count} of {} are Ready", self.objects);
             Ok(())
         })
         .await
     }
 }
 
-/// What quiet sweeps cost, each.
-struct Quiet {
-    kms: f64,
-    iam: f64,
-    writes: u64,
-    status_writes: u64,
-    cpu: Duration,
+/// How the operator is started. The strict AWS has no quotas unless asked to, and what is measured is the operator, not its patience.
+async fn options(world: &World, interval: Duration) -> Result<OperatorOptions> {
+    let kubeconfig = kubeconfig_for(&world.control_plane, &world.operator_account).await?;
+    Ok(OperatorOptions::new(kubeconfig)
+        .args(["--owner-id", "bench", "--operator-namespace", &world.operator_account.namespace])
+        .args(["--allow-endpoint-overrides", "--allow-insecure-endpoints"])
+        .args(["--interval-override-ms", &interval.as_millis().to_string()])
+        .args(["--iam-reads-per-second", "5000", "--iam-writes-per-second", "5000", "--log", "warn"]))
 }
 
 fn name(object: usize) -> String {

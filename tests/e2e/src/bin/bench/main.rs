@@ -1,26 +1,37 @@
-//! What a fleet of SharedKeys costs: the real operator, a real API server and a strict AWS, with twice and ten times the objects. Read the
-//! table by its ratios; the machine's own speed is in every absolute figure.
+//! What SharedKeys cost: one policy in the crates' own benchmarks (`bench FILE`, with what divan printed), and fleets of objects with the
+//! real operator, a real API server and a strict AWS. Read the table by its ratios; the machine's own speed is in every absolute figure.
 //!
-//! `sharedkey-operator` of the release build is measured where there is one (`make bench` builds it).
+//! `make bench` builds what is measured. `BENCH_OBJECTS` is the largest fleet.
 
+mod counts;
 mod fleet;
+mod measure;
+mod policies;
 mod table;
 mod usage;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
-use fleet::Fleet;
-use table::Row;
+use anyhow::{Context as _, Result};
+use fleet::{Fleet, Size};
+use table::{Limit, Measure, Section, Unit};
 
-/// Objects, keys and accounts of each run: ten objects name one key.
-const RUNS: [(usize, usize, usize); 4] = [(100, 10, 20), (500, 50, 20), (1000, 100, 20), (5000, 500, 20)];
+/// Ten objects name one key.
+const SIZES: [Size; 4] = [
+    Size { objects: 100, keys: 10, accounts: 20 },
+    Size { objects: 500, keys: 50, accounts: 20 },
+    Size { objects: 1000, keys: 100, accounts: 20 },
+    Size { objects: 5000, keys: 500, accounts: 20 },
+];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let largest = std::env::var("BENCH_OBJECTS").ok().and_then(|text| text.parse().ok()).unwrap_or(5000);
-    match run(largest).await {
-        Ok(()) => ExitCode::SUCCESS,
+    match run().await {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(missed) => {
+            table::say(&format!("{missed} limits are missed"));
+            ExitCode::FAILURE
+        }
         Err(error) => {
             table::failed(&error);
             ExitCode::FAILURE
@@ -28,13 +39,30 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(largest: usize) -> Result<()> {
-    let mut rows: Vec<Row> = Vec::new();
-    for (objects, keys, accounts) in RUNS.into_iter().filter(|(objects, ..)| *objects <= largest) {
-        table::say(&format!("{objects} SharedKeys on {keys} keys in {accounts} accounts ..."));
-        let fleet = Fleet::seed(objects, keys, accounts).await?;
-        rows.push(fleet.measure().await?);
+/// Measures, prints, and says how many limits are missed.
+async fn run() -> Result<usize> {
+    let largest = std::env::var("BENCH_OBJECTS").ok().map_or(Ok(5000), |text| text.parse::<usize>())?;
+    let mut sections = Vec::new();
+    if let Some(printed) = std::env::args_os().nth(1) {
+        let printed = std::fs::read_to_string(&printed).with_context(|| format!("reading {}", printed.display()))?;
+        let measures = policies::measures(&printed)?;
+        sections.push(Section { title: "one key policy", sizes: policies::KILOBYTES.into(), of: "KB", measures });
     }
-    table::print(&rows, usage::binary_bytes()?);
-    Ok(())
+    let sizes: Vec<Size> = SIZES.into_iter().filter(|size| size.objects <= largest).collect();
+    let mut costs = Vec::new();
+    for size in &sizes {
+        let Size { objects, keys, accounts } = size;
+        table::say(&format!("{objects} SharedKeys on {keys} keys in {accounts} accounts ..."));
+        costs.push(measure::costs(&Fleet::seed(*size).await?).await?);
+    }
+    let objects = sizes.iter().map(|size| size.objects).collect();
+    sections.push(Section { title: "a fleet", sizes: objects, of: "objects", measures: measure::measures(&costs) });
+    let binary = Measure {
+        title: "size of the binary",
+        unit: Unit::Mebibytes,
+        values: vec![usage::binary()?],
+        limits: &[Limit::Everywhere(25.0)],
+    };
+    sections.push(Section { title: "the operator", sizes: vec![1], of: "replica", measures: vec![binary] });
+    Ok(table::print(&sections))
 }

@@ -1,32 +1,69 @@
-//! One table for all runs.
+//! One table for all that was measured, with the ratio between neighbours in each line, and the limits.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is what a benchmark does")]
 
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
 
-/// What one run showed.
-#[derive(Clone, Debug)]
-pub(crate) struct Row {
-    pub(crate) objects: usize,
-    pub(crate) keys: usize,
-    /// From the first object to the last one that is Ready.
-    pub(crate) all_ready: Duration,
-    pub(crate) converge_calls: u64,
-    pub(crate) converge_cpu: Duration,
-    pub(crate) quiet_kms_calls: f64,
-    pub(crate) quiet_iam_calls: f64,
-    pub(crate) quiet_cpu: Duration,
-    pub(crate) quiet_writes: u64,
-    pub(crate) quiet_status_writes: u64,
-    pub(crate) resident_kib: u64,
-    pub(crate) peak_kib: u64,
-    /// From the start of a process that finds all objects there to /readyz.
-    pub(crate) start: Duration,
+/// What twice as much may cost.
+const TWICE: f64 = 2.1;
+
+/// What a line may not exceed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    /// This value at this size.
+    At(usize, f64),
+    /// This value at every size.
+    Everywhere(f64),
+    /// 2.1 times the value of half the size.
+    Twice,
 }
 
-/// A title, and what each run has to say to it.
-type Line<'a> = (&'a str, &'a dyn Fn(&Row) -> String);
+/// What a value is, and so how it is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unit {
+    Seconds,
+    Count,
+    Mebibytes,
+}
+
+impl Unit {
+    fn show(self, value: f64) -> String {
+        match self {
+            Self::Seconds => format!("{:.3?}", Duration::from_secs_f64(value)),
+            Self::Count => format!("{value:.0}"),
+            Self::Mebibytes => format!("{value:.1} MiB"),
+        }
+    }
+
+    /// A limit is a round figure.
+    fn show_limit(self, value: f64) -> String {
+        match self {
+            Self::Seconds => format!("{:?}", Duration::from_secs_f64(value)),
+            Self::Count => format!("{value}"),
+            Self::Mebibytes => format!("{value} MiB"),
+        }
+    }
+}
+
+/// One line: something that was measured at each size.
+#[derive(Clone, Debug)]
+pub(crate) struct Measure {
+    pub(crate) title: &'static str,
+    pub(crate) unit: Unit,
+    pub(crate) values: Vec<f64>,
+    pub(crate) limits: &'static [Limit],
+}
+
+/// Lines that were measured at the same sizes.
+#[derive(Clone, Debug)]
+pub(crate) struct Section {
+    pub(crate) title: &'static str,
+    pub(crate) sizes: Vec<usize>,
+    /// What the sizes count.
+    pub(crate) of: &'static str,
+    pub(crate) measures: Vec<Measure>,
+}
 
 pub(crate) fn say(text: &str) {
     eprintln!("[bench] {text}");
@@ -36,51 +73,87 @@ pub(crate) fn failed(error: &anyhow::Error) {
     eprintln!("[bench] failed: {error:#}");
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a benchmark are far below 2^52")]
-pub(crate) fn print(rows: &[Row], binary: u64) {
+/// Prints all sections as one table, and says how many limits are missed.
+pub(crate) fn print(sections: &[Section]) -> usize {
+    let columns = sections.iter().map(|section| section.sizes.len()).max().unwrap_or_default();
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY);
-    let mut header = vec![String::new()];
-    header.extend(rows.iter().map(|row| format!("{} objects, {} keys", row.objects, row.keys)));
-    table.set_header(header);
-    let mib = |kib: u64| format!("{:.0} MiB", kib as f64 / 1024.0);
-    let per_object = |count: f64, row: &Row| format!("{count:.0} ({:.2} each)", count / row.objects as f64);
-    let lines: [Line<'_>; 10] = [
-        ("all Ready after", &|row| format!("{:.1} s", row.all_ready.as_secs_f64())),
-        ("AWS calls to converge", &|row| per_object(row.converge_calls as f64, row)),
-        ("CPU to converge", &|row| format!("{:.1} s", row.converge_cpu.as_secs_f64())),
-        ("KMS calls a quiet sweep", &|row| {
-            format!("{:.0} ({:.2} a key)", row.quiet_kms_calls, row.quiet_kms_calls / row.keys as f64)
-        }),
-        ("IAM calls a quiet sweep", &|row| per_object(row.quiet_iam_calls, row)),
-        ("CPU a quiet sweep", &|row| format!("{:.2} s", row.quiet_cpu.as_secs_f64())),
-        ("writes a quiet sweep (AWS, status)", &|row| format!("{}, {}", row.quiet_writes, row.quiet_status_writes)),
-        ("memory, resident", &|row| mib(row.resident_kib)),
-        ("memory, peak", &|row| mib(row.peak_kib)),
-        ("ready after a start", &|row| format!("{} ms", row.start.as_millis())),
-    ];
-    for (title, value) in lines {
-        let mut line = vec![title.to_owned()];
-        line.extend(rows.iter().map(value));
-        table.add_row(line);
+    let mut missed = 0;
+    for section in sections {
+        let mut header = vec![section.title.to_owned()];
+        header.extend(section.sizes.iter().map(|size| format!("{size} {}", section.of)));
+        header.resize(columns + 1, String::new());
+        header.push("limit".to_owned());
+        table.add_row(header);
+        for measure in &section.measures {
+            let mut line = vec![measure.title.to_owned()];
+            line.extend((0..measure.values.len()).map(|at| cell(measure, at)));
+            line.resize(columns + 1, String::new());
+            let verdicts: Vec<Verdict> =
+                measure.limits.iter().filter_map(|limit| verdict(measure, &section.sizes, *limit)).collect();
+            missed += verdicts.iter().filter(|verdict| !verdict.met).count();
+            line.push(verdicts.into_iter().map(|verdict| verdict.text).collect::<Vec<_>>().join("\n"));
+            table.add_row(line);
+        }
     }
-    for column in table.column_iter_mut().skip(1) {
+    for column in table.column_iter_mut().skip(1).take(columns) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     println!("{table}");
-    println!("size of the binary: {:.1} MiB", binary as f64 / f64::from(1 << 20));
-    for pair in rows.windows(2).filter(|pair| pair[1].objects == 2 * pair[0].objects) {
-        ratios(&pair[0], &pair[1]);
+    missed
+}
+
+/// A value, and how many times the value of the size before it is.
+fn cell(Measure { unit, values, .. }: &Measure, at: usize) -> String {
+    let value = unit.show(values[at]);
+    match at.checked_sub(1).map(|before| values[before]) {
+        Some(before) if before > 0.0 => format!("{value} ×{:.2}", values[at] / before),
+        _ => value,
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a benchmark are far below 2^52")]
-fn ratios(one: &Row, two: &Row) {
-    let calls = two.converge_calls as f64 / one.converge_calls as f64;
-    let cpu = two.converge_cpu.as_secs_f64() / one.converge_cpu.as_secs_f64();
-    let memory = two.resident_kib as f64 / one.resident_kib as f64;
-    println!(
-        "{} against {} objects: {calls:.2} times the calls, {cpu:.2} times the CPU, {memory:.2} times the memory",
-        two.objects, one.objects
-    );
+/// What became of a limit.
+struct Verdict {
+    text: String,
+    met: bool,
+}
+
+/// None where the sizes that the limit is about were not measured.
+fn verdict(Measure { unit, values, .. }: &Measure, sizes: &[usize], limit: Limit) -> Option<Verdict> {
+    let at = |size: usize| sizes.iter().position(|known| *known == size).map(|at| values[at]);
+    let (text, met) = match limit {
+        Limit::At(size, most) => (format!("≤ {} at {size}", unit.show_limit(most)), at(size)? <= most),
+        Limit::Everywhere(most) => (format!("≤ {}", unit.show_limit(most)), values.iter().all(|value| *value <= most)),
+        Limit::Twice => {
+            let (half, whole) = sizes.iter().find_map(|size| Some((at(*size)?, at(2 * size)?)))?;
+            (format!("≤ ×{TWICE} for twice"), whole <= TWICE * half)
+        }
+    };
+    Some(Verdict { text: format!("{text}: {}", if met { "met" } else { "MISSED" }), met })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measure(values: &[f64]) -> Measure {
+        Measure { title: "calls", unit: Unit::Count, values: values.to_vec(), limits: &[] }
+    }
+
+    #[test]
+    fn a_limit_is_judged_where_it_was_measured() {
+        let met =
+            |values: &[f64], limit| verdict(&measure(values), &[100, 500, 1000], limit).map(|verdict| verdict.met);
+        assert_eq!(met(&[1.0, 5.0, 10.5], Limit::Twice), Some(true));
+        assert_eq!(met(&[1.0, 5.0, 10.6], Limit::Twice), Some(false));
+        assert_eq!(met(&[1.0, 5.0, 9.0], Limit::At(500, 4.0)), Some(false));
+        assert_eq!(met(&[1.0, 5.0, 9.0], Limit::At(5000, 4.0)), None);
+        assert_eq!(met(&[1.0, 5.0, 0.0], Limit::Everywhere(5.0)), Some(true));
+    }
+
+    #[test]
+    fn a_cell_shows_how_many_times_its_neighbour_it_is() {
+        let measure = measure(&[0.0, 4.0, 10.0]);
+        assert_eq!([0, 1, 2].map(|at| cell(&measure, at)), ["0", "4", "10 ×2.50"]);
+    }
 }

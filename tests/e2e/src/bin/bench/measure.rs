@@ -1,0 +1,119 @@
+//! What a fleet costs: to converge, while nothing changes, and to start again.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use sharedkey_harness::{Operator, wait_for};
+
+use crate::{
+    counts::Counts,
+    fleet::{DEADLINE, Fleet},
+    table::{Limit, Measure, Unit},
+    usage::{Process, Usage},
+};
+
+/// What one fleet costs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Costs {
+    objects: f64,
+    /// From the first object to the last one that is Ready.
+    ready: Duration,
+    converging: Counts,
+    converging_cpu: Duration,
+    /// One sweep.
+    sweep: Counts,
+    sweep_cpu: Duration,
+    after: Usage,
+    /// From the start of a process that finds all objects there to /readyz.
+    start: Duration,
+}
+
+/// A title, a unit, how it is read off the costs, and its limits.
+type Line = (&'static str, Unit, fn(&Costs) -> f64, &'static [Limit]);
+
+const LINES: [Line; 13] = [
+    ("all Ready after", Unit::Seconds, |costs| costs.ready.as_secs_f64(), &[]),
+    ("AWS calls to converge", Unit::Count, |costs| costs.converging.aws, &[Limit::Twice]),
+    ("... for each object", Unit::Count, |costs| costs.converging.aws / costs.objects, &[]),
+    ("Kubernetes writes to converge", Unit::Count, |costs| costs.converging.kubernetes_writes, &[Limit::Twice]),
+    ("CPU to converge", Unit::Seconds, |costs| costs.converging_cpu.as_secs_f64(), &[Limit::Twice]),
+    ("AWS calls of a quiet sweep", Unit::Count, |costs| costs.sweep.aws, &[Limit::Twice]),
+    ("... KMS calls among them", Unit::Count, |costs| costs.sweep.kms, &[Limit::At(1000, 200.0), Limit::Twice]),
+    ("CPU of a quiet sweep", Unit::Seconds, |costs| costs.sweep_cpu.as_secs_f64(), &[Limit::Twice]),
+    ("AWS writes of a quiet sweep", Unit::Count, |costs| costs.sweep.aws_writes, &[Limit::Everywhere(0.0)]),
+    (
+        "Kubernetes writes of a quiet sweep",
+        Unit::Count,
+        |costs| costs.sweep.kubernetes_writes,
+        &[Limit::Everywhere(0.0)],
+    ),
+    ("memory, after quiet sweeps", Unit::Mebibytes, |costs| costs.after.resident, &[Limit::Twice]),
+    (
+        "memory, the most ever",
+        Unit::Mebibytes,
+        |costs| costs.after.peak,
+        &[Limit::At(1000, 100.0), Limit::At(5000, 200.0), Limit::Twice],
+    ),
+    ("ready after a start", Unit::Seconds, |costs| costs.start.as_secs_f64(), &[Limit::Everywhere(1.0)]),
+];
+
+/// The costs as lines of the table.
+pub(crate) fn measures(costs: &[Costs]) -> Vec<Measure> {
+    LINES
+        .into_iter()
+        .map(|(title, unit, read, limits)| Measure { title, unit, values: costs.iter().map(read).collect(), limits })
+        .collect()
+}
+
+/// Converges, waits for quiet sweeps, starts anew.
+pub(crate) async fn costs(fleet: &Fleet) -> Result<Costs> {
+    let operator = fleet.operator().await?;
+    let process = Process::of(&operator)?;
+    fleet.accounts_ready().await?;
+    let before = (fleet.counts().await?, process.usage()?);
+    let began = Instant::now();
+    fleet.create().await?;
+    fleet.all_ready().await?;
+    let ready = began.elapsed();
+    let converged = (fleet.counts().await?, process.usage()?);
+    let mut converging = converged.0.since(before.0);
+    // The writes of this benchmark.
+    converging.kubernetes_writes -= fleet.objects();
+    let (sweep, sweep_cpu) = quiet(fleet, &operator, process).await?;
+    let after = process.usage()?;
+    drop(operator);
+    let began = Instant::now();
+    drop(fleet.operator().await?);
+    Ok(Costs {
+        objects: fleet.objects(),
+        ready,
+        converging,
+        converging_cpu: converged.1.cpu.saturating_sub(before.1.cpu),
+        sweep,
+        sweep_cpu,
+        after,
+        start: began.elapsed(),
+    })
+}
+
+/// Counts a whole sweep, once nothing is on its way any more. In one interval every object is swept once; watching the operator meanwhile
+/// would cost it more than the sweep does.
+async fn quiet(fleet: &Fleet, operator: &Operator, process: Process) -> Result<(Counts, Duration)> {
+    let goal = reconciles(operator).await? + fleet.objects();
+    wait_for("every object to be swept", DEADLINE, async || {
+        let count = reconciles(operator).await?;
+        ensure!(count >= goal, "{count} of {goal} reconciles");
+        Ok(())
+    })
+    .await?;
+    let before = (fleet.counts().await?, process.usage()?, reconciles(operator).await?);
+    tokio::time::sleep(fleet.interval()).await;
+    let after = (fleet.counts().await?, process.usage()?, reconciles(operator).await?);
+    let sweeps = (after.2 - before.2) / fleet.objects();
+    ensure!((sweeps - 1.0).abs() < 0.1, "{sweeps} sweeps in one interval");
+    Ok((after.0.since(before.0), after.1.cpu.saturating_sub(before.1.cpu)))
+}
+
+async fn reconciles(operator: &Operator) -> Result<f64> {
+    Ok(operator.metrics().await?.sum("sharedkey_reconciles_total", &[("kind", "SharedKey")]))
+}
