@@ -61,6 +61,16 @@ pub struct Target {
     pub undone: Vec<i64>,
 }
 
+impl Target {
+    /// Whether it gives something to the role or user.
+    pub(crate) fn concerns(&self, principal: &EntityArn) -> bool {
+        match &self.resource {
+            Resource::InlinePolicy { entity, .. } | Resource::Attachment { entity, .. } => entity == principal,
+            Resource::Statement { .. } | Resource::ManagedPolicy { .. } => self.principals.contains_key(principal),
+        }
+    }
+}
+
 /// Whether a write is known to have happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State {

@@ -26,6 +26,8 @@ use crate::{
 pub struct Plan {
     /// The steps. Key policy first: on the way in either order is safe, on the way out the owner's half must go first (D§10.4).
     pub steps: Vec<Step>,
+    /// What of the key policy's step takes access away: made alone when AWS refuses the whole step because of what it gives.
+    pub retreat: Option<Step>,
     /// What keeps the object from being shared. Then only what revokes is done.
     pub blockers: Vec<Blocker>,
     /// What stands in AWS as it has to and the ledger does not know so: written before a crash, by an operator whose ledger is lost, or
@@ -188,13 +190,15 @@ pub fn plan(desired: &Desired, observed: &Observed, record: &Record, comparison:
     blockers.extend(planner.refusal(&edit));
     blockers.extend(planner.contention());
     if !blockers.is_empty() {
-        return Plan { steps: planner.revocations(planner.reduction()), blockers, adopts: planner.adopts() };
+        let steps = planner.revocations(planner.reduction());
+        return Plan { steps, retreat: None, blockers, adopts: planner.adopts() };
     }
+    let retreat = planner.retreat(&edit);
     let mut steps = planner.other_keys();
     steps.extend(planner.key_step(edit));
     steps.extend(planner.delegations());
     steps.extend(revoke::policies(comparison.leftovers.iter(), record));
-    Plan { steps, blockers, adopts: planner.adopts() }
+    Plan { steps, retreat, blockers, adopts: planner.adopts() }
 }
 
 struct Planner<'a> {
@@ -312,10 +316,18 @@ impl Planner<'_> {
         Some(Blocker { reason: refusal.reason, message: refusal.message })
     }
 
-    fn key_step(&self, edit: Edit) -> Vec<Step> {
-        let Some(key) = &self.comparison.key else { return Vec::new() };
+    /// What can be written of `edit` without giving anybody anything.
+    fn retreat(&self, edit: &Edit) -> Option<Step> {
+        if edit.put.is_empty() {
+            return None;
+        }
+        self.key_step(self.reduction())
+    }
+
+    fn key_step(&self, edit: Edit) -> Option<Step> {
+        let key = self.comparison.key.as_ref()?;
         if edit.put.is_empty() && edit.remove.is_empty() {
-            return Vec::new();
+            return None;
         }
         let unique_ids = self.observed.unique_ids();
         let written = |wanted: &WantedStatement| {
@@ -326,7 +338,7 @@ impl Planner<'_> {
         let known = self.record.targets.iter().map(|target| target.resource.clone());
         let removed = |resource: &Resource| edit.remove.iter().any(|sid| resource.is_statement(sid.as_str()));
         let forgets = known.filter(|resource| self.is_in_key_policy(resource) && removed(resource));
-        vec![Step {
+        Some(Step {
             account: self.desired.key.account.clone(),
             records,
             forgets: forgets.collect(),
@@ -337,7 +349,7 @@ impl Planner<'_> {
                 unique_ids,
                 prune: self.desired.prune_foreign_orphans,
             },
-        }]
+        })
     }
 
     fn statement_target(&self, wanted: &WantedStatement, statement: &Statement) -> Target {

@@ -16,6 +16,7 @@ use crate::{
     desired::{Account, Conditions, Delegation, Desired, DesiredConsumer, DesiredKey, KeySource, Trust},
     ledger::Record,
     names::{Names, ObjectName, OwnerId, Part},
+    revoke,
     verdict::expanded,
 };
 
@@ -76,6 +77,8 @@ pub fn resolve(input: &Input<'_>) -> Result<Desired, Refusal> {
     let used = consumers.iter().filter_map(|consumer| consumer.reach.as_ref()).chain([&key.account]);
     let capped =
         used.map(|account| input.accounts.mode(key.partition(), &account.id)).any(|mode| mode == Mode::Observe);
+    // What leaves the spec is taken back in its account too.
+    let capped = capped || revoke::mode(input.record, input.accounts) == Mode::Observe;
     Ok(Desired {
         names,
         mode: if capped { Mode::Observe } else { input.spec.mode },
@@ -192,6 +195,7 @@ impl<'a> Resolver<'a> {
             conditions: conditions(spec, &key.region),
             aws_service_grants: spec.aws_service_grants,
         };
+        self.stays(field, key, &consumer)?;
         self.guardrails(field, key, &consumer)?;
         effective(field, key, &consumer)?;
         protected(field, &consumer)?;
@@ -241,6 +245,27 @@ impl<'a> Resolver<'a> {
                 "{field}: no allow rule of AwsAccount {:?} opens {refused} to namespace {:?}; ask a cluster administrator to add it to \
                  allow[].principals",
                 way.name, self.namespace.name
+            ),
+        )
+    }
+
+    /// An account that is being deleted opens nothing new, and is needed for what was shared.
+    fn stays(&self, field: &str, key: &DesiredKey, consumer: &DesiredConsumer) -> Result<(), Refusal> {
+        let mut accounts = [Some(&key.account), consumer.reach.as_ref()].into_iter().flatten();
+        let Some(leaving) = accounts.find(|account| self.input.leaving.contains(&account.name)) else { return Ok(()) };
+        let shared: Vec<_> =
+            self.input.record.targets.iter().filter(|target| target.consumer == consumer.name).collect();
+        let known = |principal: &EntityArn| shared.iter().any(|target| target.concerns(principal));
+        let new = match consumer.principals.iter().find(|principal| !consumer.is_handoff() && !known(principal)) {
+            _ if shared.is_empty() => "this consumer".to_owned(),
+            Some(principal) => principal.to_string(),
+            None => return Ok(()),
+        };
+        refuse(
+            Reason::NotAllowed,
+            format!(
+                "{field}: AwsAccount {:?} is being deleted and opens nothing new: {new} has no share yet",
+                leaving.name
             ),
         )
     }

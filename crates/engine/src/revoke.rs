@@ -18,8 +18,15 @@ use crate::{
 
 /// Every step that undoes a record: the owners' halves first (D§10.4), attachments before the policies that they attach.
 pub fn unshare(record: &Record, owner: &OwnerId, prune: bool) -> Vec<Step> {
-    let mut steps = key_policies(record.targets.iter(), owner, prune);
-    steps.extend(policies(record.targets.iter(), record));
+    departed(record, &[], owner, prune)
+}
+
+/// The steps that undo what was written for consumers that the spec no longer names. Nothing else has to be known of the object, so they
+/// are made while it is refused, too.
+pub fn departed(record: &Record, named: &[&str], owner: &OwnerId, prune: bool) -> Vec<Step> {
+    let departed = || record.targets.iter().filter(|target| !named.contains(&target.consumer.as_str()));
+    let mut steps = key_policies(departed(), owner, prune);
+    steps.extend(policies(departed(), record));
     steps
 }
 

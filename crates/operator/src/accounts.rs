@@ -1,6 +1,10 @@
 //! One reconcile of an `AwsAccount`: read the way in, try it, say who it leads to, and wake the objects that use it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::FutureExt as _;
 use kube::{
@@ -116,7 +120,7 @@ fn way(account: &AwsAccount) -> Option<Account> {
     Some(Account { name: account.name_any(), id: engine_accounts::account_id(&account.spec)? })
 }
 
-fn quotas(summary: &std::collections::BTreeMap<String, i64>) -> Quotas {
+fn quotas(summary: &BTreeMap<String, i64>) -> Quotas {
     let value = |key: &str| summary.get(key).copied();
     Quotas {
         role_policy_size: value("RolePolicySizeQuota"),
@@ -164,7 +168,7 @@ async fn tell(account: &AwsAccount, status: &AwsAccountStatus, context: &Context
     }
     let notice = Notice { warning: ready.status == "False", reason: ready.reason.clone(), note: ready.message.clone() };
     context.events.publish(account, &[notice]).await;
-    wake_users(&account.name_any(), context);
+    wake_users(account, context);
 }
 
 /// Whether any rule of the account is for the object's namespace. To all others it is as if it did not exist: they neither
@@ -186,10 +190,13 @@ pub(crate) fn wake(key: &SharedKey, context: &Context) {
     }
 }
 
-/// Wakes every SharedKey that names an account.
-pub(crate) fn wake_users(name: &str, context: &Context) {
+/// Wakes every SharedKey that names an account, or another `AwsAccount` of the same one: the guardrails of all of them hold.
+pub(crate) fn wake_users(account: &AwsAccount, context: &Context) {
+    let accounts = context.accounts.state();
+    let same = accounts.iter().filter(|other| other.spec.account_id == account.spec.account_id);
+    let names: BTreeSet<String> = same.map(|other| other.name_any()).chain([account.name_any()]).collect();
     for key in context.keys.state() {
-        if account_names(&key).any(|named| named == name) {
+        if account_names(&key).any(|named| names.contains(named)) {
             // The receiver lives as long as the controller.
             let _ = context.wake_keys.send(ObjectRef::from_obj(&*key));
         }

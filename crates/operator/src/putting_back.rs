@@ -7,6 +7,7 @@ use kube::{
     core::PartialObjectMeta,
     runtime::{
         WatchStreamExt as _,
+        reflector::ObjectRef,
         watcher::{self, watcher},
     },
 };
@@ -65,7 +66,9 @@ async fn put_back(context: &Context, api: &Api<ConfigMap>, name: &str, wanted: &
         anyhow::bail!("no document was replaced at that time; known are {}", known.join(", "));
     };
     let outcome = write(context, &history, entry).await?;
-    accounts::wake_users(&history.account_ref, context);
+    if let Some(account) = context.accounts.get(&ObjectRef::new(&history.account_ref)) {
+        accounts::wake_users(&account, context);
+    }
     Ok(outcome.changed)
 }
 

@@ -168,7 +168,7 @@ async fn run_accounts(
         )
         .inspect(move |change| {
             if let Ok(account) = change {
-                accounts::wake_users(&account.name_any(), &users);
+                accounts::wake_users(account, &users);
             }
         });
     Controller::for_stream(changes, context.accounts.clone())

@@ -9,7 +9,7 @@ use std::{
 
 use futures::FutureExt as _;
 use kube::{ResourceExt as _, runtime::controller::Action};
-use sharedkey_api::{FLUX_REQUESTED_AT, RECONCILE_REQUESTED_AT, SharedKey, SharedKeyStatus};
+use sharedkey_api::{FLUX_REQUESTED_AT, Mode, RECONCILE_REQUESTED_AT, SharedKey, SharedKeyStatus};
 use sharedkey_aws::ApplyError;
 use sharedkey_engine::{
     compare::{Cause, Comparison, compare},
@@ -20,7 +20,8 @@ use sharedkey_engine::{
     observed::Observed,
     plan::{Blocker, Plan, Step, plan},
     problem::{Class, Failure},
-    resolve::{Input, resolve},
+    resolve::{Input, Refusal, resolve},
+    revoke,
     summarise::{self, Course, Next, Notice, Summary},
 };
 use tokio::time::{Instant, timeout};
@@ -90,7 +91,7 @@ async fn share(object: &SharedKey, context: &Context) -> Result<Summary, Error> 
     let told = told(object, &now);
     let mut desired = match desired(object, context, &name, &record) {
         Ok(desired) => Desired { quotas: context.quotas(&desired), ..desired },
-        Err(refusal) => return Ok(summarise::refused(&told, &refusal)),
+        Err(refusal) => return refused(object, Run { context, name, record }, &told, refusal).await,
     };
     let freshness =
         if is_requested(object) { Duration::ZERO } else { SHARED_READING.min(interval(object, context) / 2) };
@@ -106,12 +107,38 @@ async fn share(object: &SharedKey, context: &Context) -> Result<Summary, Error> 
     Ok(summary)
 }
 
+/// Nothing is given to an object that is refused, and what left its spec is taken back all the same.
+async fn refused(
+    object: &SharedKey,
+    mut run: Run<'_>,
+    told: &summarise::Context<'_>,
+    mut refusal: Refusal,
+) -> Result<Summary, Error> {
+    let observes =
+        object.spec.mode == Mode::Observe || revoke::mode(&run.record, &run.context.all_accounts()) == Mode::Observe;
+    let mut done = Done::default();
+    if !observes {
+        let named: Vec<&str> = object.spec.consumers.iter().map(|consumer| consumer.name.as_str()).collect();
+        let prune = object.spec.prune_foreign_orphans;
+        let steps = revoke::departed(&run.record, &named, &run.context.args.owner_id, prune);
+        run.steps(&steps, &mut done).await?;
+    }
+    let Done { failures, blockers, notices, .. } = done;
+    let failed = failures.iter().map(ToString::to_string).chain(blockers.into_iter().map(|blocker| blocker.message));
+    for failed in failed {
+        refusal.message = format!("{}; what left the spec could not be taken back: {failed}", refusal.message);
+    }
+    let mut summary = summarise::refused(told, &refusal);
+    summary.notices.extend(notices);
+    Ok(summary)
+}
+
 pub(crate) fn desired(
     object: &SharedKey,
     context: &Context,
     name: &ObjectName,
     record: &Record,
-) -> Result<Desired, sharedkey_engine::resolve::Refusal> {
+) -> Result<Desired, Refusal> {
     resolve(&Input {
         object: name,
         spec: &object.spec,
@@ -224,7 +251,10 @@ impl Run<'_> {
         }
         let mut done = Done { undone: undone(&comparison), ..Done::default() };
         self.steps(&plan.steps, &mut done).await?;
-        plan.blockers.extend(done.blockers);
+        if let Some(retreat) = plan.retreat.take_if(|_| done.is_key_refused()) {
+            self.steps(&[retreat], &mut Done { undone: done.undone.clone(), ..Done::default() }).await?;
+        }
+        plan.blockers.append(&mut done.blockers);
         let after = self.context.aws.observe(desired, &self.record, Duration::ZERO).await;
         let compared = compare(desired, &after, &self.record);
         let Done { failures, notices, meanwhile, .. } = done;
@@ -308,6 +338,13 @@ pub(crate) struct Done {
 }
 
 impl Done {
+    /// Whether AWS refuses the key policy because of what it says.
+    fn is_key_refused(&self) -> bool {
+        let refused =
+            |failure: &Failure| failure.action == "kms:PutKeyPolicy" && failure.class == Class::UserActionNeeded;
+        !self.blockers.is_empty() || self.failures.iter().any(refused)
+    }
+
     /// Whether what already failed keeps a step from being made that gives access.
     fn forbids(&self, step: &Step) -> bool {
         let key_half = |failure: &Failure| failure.action.starts_with("kms:");

@@ -6,6 +6,7 @@ mod deletion;
 mod drift;
 mod faults;
 mod history;
+mod leaving;
 mod ledger;
 mod operations;
 mod refusals;
