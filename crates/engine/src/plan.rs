@@ -421,23 +421,23 @@ impl Planner<'_> {
             }
             Resource::Statement { .. } => unreachable!("a consumer delegates by policies"),
         };
-        let target = self.delegation_target(account, consumer, resource, document);
+        let fingerprint = document_fingerprint(document, &self.context());
+        let target = Self::delegation_target(account, consumer, resource, fingerprint);
         Step { account: account.clone(), action, records: vec![target], forgets: Vec::new() }
     }
 
     fn delegation_target(
-        &self,
         account: &Account,
         consumer: &DesiredConsumer,
         resource: Resource,
-        document: &PolicyDocument,
+        fingerprint: String,
     ) -> Target {
         Target {
             resource,
             consumer: consumer.name.clone(),
             account_ref: account.name.clone(),
             state: State::Intended,
-            fingerprint: document_fingerprint(document, &self.context()),
+            fingerprint,
             principals: BTreeMap::new(),
             undone: Vec::new(),
         }
@@ -456,13 +456,12 @@ impl Planner<'_> {
         }
         for consumer in &self.desired.consumers {
             let Some(account) = &consumer.reach else { continue };
-            let document = consumer.delegation_document(key);
+            let fingerprint = document_fingerprint(&consumer.delegation_document(key), &self.context());
             let seen = consumer.principals.iter().filter(|arn| self.observed.entity(arn).is_some());
             let resources = seen.flat_map(|arn| consumer.delegated_by(&self.desired.names, arn));
             let resources: BTreeSet<Resource> = resources.filter(|resource| self.was_read(resource)).collect();
-            standing.extend(
-                resources.into_iter().map(|resource| self.delegation_target(account, consumer, resource, &document)),
-            );
+            let target = |resource| Self::delegation_target(account, consumer, resource, fingerprint.clone());
+            standing.extend(resources.into_iter().map(target));
         }
         let known = |target: &Target| {
             let known = self.record.get(&target.resource);

@@ -100,7 +100,7 @@ impl Decision {
     /// What a document says. The closest statement is only asked for where nothing allows.
     fn of(answer: &Answer, near_miss: impl FnOnce() -> Option<String>) -> Self {
         match (&answer.denied, answer.allows.iter().min_by_key(|allow| allow.conditions.len())) {
-            (Some(deny), _) => Self::ExplicitDeny { by: deny.by.clone(), conditions: deny.conditions.clone() },
+            (Some(deny), _) => Self::ExplicitDeny { by: deny.by.to_string(), conditions: deny.conditions.clone() },
             (None, Some(best)) => Self::Allowed { by: best.to_string(), conditions: answer.conditions() },
             (None, None) => Self::NotAllowed { near_miss: near_miss() },
         }

@@ -3,7 +3,7 @@
 //! The list is knowledge, not a gate: an action that it lacks is carried and compared as it is spelled, because AWS adds
 //! actions faster than operators are upgraded.
 
-use crate::glob::glob_match;
+use crate::glob::{glob_match_by, is_literal};
 
 /// What an action is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,11 @@ const ACTIONS: &[(&str, Class, bool)] = &[
 
 /// Whether an action pattern covers an action. Case does not matter (D§1.4).
 pub fn action_matches(pattern: &str, action: &str) -> bool {
-    glob_match(&pattern.to_ascii_lowercase(), &action.to_ascii_lowercase())
+    if is_literal(pattern) { pattern.eq_ignore_ascii_case(action) } else { covers(pattern, action) }
+}
+
+fn covers(pattern: &str, action: &str) -> bool {
+    glob_match_by(pattern, action, |wanted, found| wanted.eq_ignore_ascii_case(&found))
 }
 
 /// The known actions that a pattern such as `kms:ReEncrypt*` covers, in AWS's spelling.
@@ -111,8 +115,9 @@ pub fn is_known(pattern: &str) -> bool {
 }
 
 fn matched(pattern: &str) -> impl Iterator<Item = &'static (&'static str, Class, bool)> {
-    let pattern = pattern.to_ascii_lowercase();
-    ACTIONS.iter().filter(move |(action, ..)| glob_match(&pattern, &action.to_ascii_lowercase()))
+    // Most patterns are none, and every verdict asks.
+    let matches = if is_literal(pattern) { str::eq_ignore_ascii_case } else { covers };
+    ACTIONS.iter().filter(move |(action, ..)| matches(pattern, action))
 }
 
 /// AWS's spelling of an action or of a pattern's beginning, for messages. What is not known stays as it is spelled.

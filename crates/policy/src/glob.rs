@@ -6,6 +6,16 @@ use std::str::Chars;
 ///
 /// Only the last `*` is ever retried, so the cost is bounded by pattern × text, whatever a policy author writes.
 pub fn glob_match(pattern: &str, text: &str) -> bool {
+    glob_match_by(pattern, text, |wanted, found| wanted == found)
+}
+
+/// Whether a pattern has no wildcard and so matches one text alone.
+pub(crate) fn is_literal(pattern: &str) -> bool {
+    !pattern.contains(['*', '?'])
+}
+
+/// The same where `equal` says which characters are equal.
+pub(crate) fn glob_match_by(pattern: &str, text: &str, equal: impl Fn(char, char) -> bool) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     let mut last_star: Option<(Chars<'_>, Chars<'_>)> = None;
     loop {
@@ -15,7 +25,7 @@ pub fn glob_match(pattern: &str, text: &str) -> bool {
                 last_star = Some((pattern_rest.clone(), text.clone()));
                 pattern = pattern_rest;
             }
-            (Some(wanted), Some(found)) if wanted == '?' || wanted == found => {
+            (Some(wanted), Some(found)) if wanted == '?' || equal(wanted, found) => {
                 (pattern, text) = (pattern_rest, text_rest);
             }
             (None, None) => return true,

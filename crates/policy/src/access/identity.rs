@@ -1,5 +1,7 @@
 //! The caller's half: what the policies of its own account say (D§1.3).
 
+use std::sync::Arc;
+
 use super::condition::{Outcome, judge};
 use super::question::{Answer, Question, Reach};
 use super::statement::{covers_action, covers_key};
@@ -8,8 +10,8 @@ use crate::document::{Effect, Statement};
 
 /// What identity policies and boundary come to.
 pub(super) fn decision(policies: &IdentityPolicies, question: &Question<'_>) -> Decision {
-    let identity = answer(&policies.policies, question);
-    let boundary = boundary_answer(policies, question);
+    let identity = Attached::new(&policies.policies).answer(question);
+    let boundary = policies.boundary.as_ref().map(|boundary| Attached::new([boundary]).answer(question));
     let decision = Decision::of(&identity, || near_miss(&policies.policies, question));
     let (Some(boundary), false) = (boundary, matches!(decision, Decision::ExplicitDeny { .. })) else {
         return decision;
@@ -25,27 +27,32 @@ pub(super) fn decision(policies: &IdentityPolicies, question: &Question<'_>) -> 
     }
 }
 
-/// What the permissions boundary says, if there is one. It filters and never gives (D§4.5).
-pub(super) fn boundary_answer(policies: &IdentityPolicies, question: &Question<'_>) -> Option<Answer> {
-    policies.boundary.as_ref().map(|boundary| answer(std::slice::from_ref(boundary), question))
-}
-
 pub(super) fn boundary_name(policies: &IdentityPolicies) -> String {
     policies.boundary.as_ref().map_or_else(String::new, |boundary| boundary.name.clone())
 }
 
-/// Asks every statement of every document.
-pub(super) fn answer(documents: &[AttachedDocument], question: &Question<'_>) -> Answer {
-    let mut answer = Answer::default();
-    for attached in documents {
-        for (name, statement) in attached.document.named() {
+/// Every statement of some documents, with its name.
+pub(super) struct Attached<'a>(Vec<(Arc<str>, &'a Statement)>);
+
+impl<'a> Attached<'a> {
+    pub(super) fn new(documents: impl IntoIterator<Item = &'a AttachedDocument>) -> Self {
+        let named = |attached: &'a AttachedDocument| {
+            let statements = attached.document.named();
+            statements.map(|(name, statement)| (format!("{}, {name}", attached.name).into(), statement))
+        };
+        Self(documents.into_iter().flat_map(named).collect())
+    }
+
+    /// Asks them about an action.
+    pub(super) fn answer(&self, question: &Question<'_>) -> Answer {
+        let mut answer = Answer::default();
+        for (by, statement) in &self.0 {
             if covers_action(statement, question) && covers_key(statement, question) {
-                let by = format_args!("{}, {name}", attached.name);
-                answer.add(statement, &by, Reach::Named, judge(statement.conditions(), question));
+                answer.add(statement, by, Reach::Named, judge(statement.conditions(), question));
             }
         }
+        answer
     }
-    answer
 }
 
 /// The statement that comes closest to allowing, and what it lacks.

@@ -1,5 +1,7 @@
 //! The owner's half: what a key policy says to a caller (D§1.2, D§1.3).
 
+use std::sync::Arc;
+
 use super::condition::{Outcome, judge};
 use super::question::{Answer, Question, Reach};
 use super::statement::{covers_action, covers_key};
@@ -12,7 +14,7 @@ pub(crate) struct Reaching<'a>(Vec<Reached<'a>>);
 
 /// A statement that means the caller, and what is open about that.
 struct Reached<'a> {
-    name: StatementName,
+    name: Arc<str>,
     statement: &'a Statement,
     reach: Reach,
     open: Option<String>,
@@ -22,7 +24,7 @@ impl<'a> Reaching<'a> {
     pub(crate) fn new(document: &'a PolicyDocument, question: &Question<'_>) -> Self {
         let reached = document.statements().iter().enumerate().filter_map(|(index, statement)| {
             let (reach, open) = reach(statement, question)?;
-            Some(Reached { name: StatementName::of(index, statement), statement, reach, open })
+            Some(Reached { name: StatementName::of(index, statement).to_string().into(), statement, reach, open })
         });
         Self(reached.collect())
     }

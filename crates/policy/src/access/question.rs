@@ -85,12 +85,12 @@ pub(crate) struct Answer {
 }
 
 pub(crate) struct Deny {
-    pub(crate) by: String,
+    pub(crate) by: Arc<str>,
     pub(crate) conditions: Vec<String>,
 }
 
 pub(crate) struct Allow {
-    pub(crate) by: String,
+    pub(crate) by: Arc<str>,
     pub(crate) reach: Reach,
     /// Conditions that only a request decides.
     pub(crate) conditions: Vec<String>,
@@ -119,12 +119,13 @@ impl fmt::Display for Allow {
 
 impl Answer {
     /// Takes in a statement that is about the question and means the caller, under conditions that came to `outcome`.
-    pub(super) fn add(&mut self, statement: &Statement, by: &dyn fmt::Display, reach: Reach, outcome: Outcome) {
-        let (by, open) = match outcome {
-            Outcome::Holds => (by.to_string(), Vec::new()),
-            Outcome::Depends(open) => (by.to_string(), open),
+    pub(super) fn add(&mut self, statement: &Statement, by: &Arc<str>, reach: Reach, outcome: Outcome) {
+        let open = match outcome {
+            Outcome::Holds => Vec::new(),
+            Outcome::Depends(open) => open,
             Outcome::Fails(_) => return,
         };
+        let by = Arc::clone(by);
         match statement.effect() {
             Effect::Allow => self.allows.push(Allow { by, reach, conditions: open }),
             Effect::Deny if !open.is_empty() => {

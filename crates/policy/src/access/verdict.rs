@@ -1,5 +1,6 @@
 //! Both halves together, by the tables of D§1.3.
 
+use super::identity::Attached;
 use super::key_policy::{self, Reaching};
 use super::question::{Answer, Question, Reach, alternatives};
 use super::{Caller, IdentityPolicies, actions_of, add_new, identity};
@@ -44,6 +45,9 @@ pub struct Access<'a> {
     key_policy: &'a PolicyDocument,
     identity: &'a IdentityPolicies,
     reaching: Reaching<'a>,
+    attached: Attached<'a>,
+    /// What filters and never gives (D§4.5).
+    boundary: Option<Attached<'a>>,
     question: Question<'a>,
 }
 
@@ -56,7 +60,14 @@ impl<'a> Access<'a> {
         caller: &Caller<'a>,
     ) -> Self {
         let question = Question::new(caller, key, "");
-        Self { key_policy, identity, reaching: Reaching::new(key_policy, &question), question }
+        Self {
+            key_policy,
+            identity,
+            reaching: Reaching::new(key_policy, &question),
+            attached: Attached::new(&identity.policies),
+            boundary: identity.boundary.as_ref().map(|boundary| Attached::new([boundary])),
+            question,
+        }
     }
 
     /// Computes the verdict for an action, as [`verdict()`] does.
@@ -107,8 +118,8 @@ impl Access<'_> {
         }
         let answers = Answers {
             key_policy: self.reaching.answer(question),
-            identity: identity::answer(&self.identity.policies, question),
-            boundary: identity::boundary_answer(self.identity, question),
+            identity: self.attached.answer(question),
+            boundary: self.boundary.as_ref().map(|boundary| boundary.answer(question)),
         };
         if let Some(reason) = explicit_deny(&answers, question) {
             return denied(Half::ExplicitDeny, reason);

@@ -44,9 +44,13 @@ fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().filter(|word| !word.chars().all(|character| "├╰│─".contains(character))).collect()
 }
 
-/// The argument and the median of a line like `│  ├─ 8   7.1 µs │ 9.2 µs │ 7.3 µs │ …`; none for other lines.
+/// The argument and the median of a line like `│  ├─ 8   7.1 µs │ 9.2 µs │ 7.3 µs │ …`; none for other lines, and for the line below with
+/// bytes per second.
 fn median(line: &str) -> Option<Result<(usize, f64)>> {
     let words = words(line);
+    if words.contains(&"MB/s") || words.contains(&"GB/s") || words.contains(&"KB/s") {
+        return None;
+    }
     let [argument, _, _, _, _, median, unit, ..] = words[..] else { return None };
     let argument = argument.parse().ok()?;
     Some(seconds(median, unit).map(|seconds| (argument, seconds)))
@@ -73,7 +77,7 @@ mod tests {
         let (kilobytes, seconds) = median(line).unwrap().unwrap();
         assert_eq!((kilobytes, format!("{seconds:.8}")), (8, "0.00007302".to_owned()));
         assert!(
-            median("│                 11.02 MB/s    │ 8 MB/s        │ 10 MB/s       │ 9 MB/s        │         │")
+            median("│                 179 MB/s    │ 8 MB/s        │ 10 MB/s       │ 9 MB/s        │         │")
                 .is_none()
         );
         assert!(
