@@ -4,11 +4,14 @@
 
 use std::{collections::BTreeSet, process::Command, time::Duration};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
+use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
-use sharedkey_api::DriftKind;
-use sharedkey_e2e::{DEADLINE, History, INTERVAL, Service, Stage, allowed, is, merge, says, statement};
+use sharedkey_api::{DriftKind, SharedKeyStatus};
+use sharedkey_e2e::{
+    DEADLINE, Hands, History, INTERVAL, Service, Stage, allowed, is, key_document, merge, says, statement,
+};
 use sharedkey_harness::{Operator, aws::Fault, wait_for};
 
 #[test]
@@ -121,4 +124,35 @@ async fn with_the_clocks_of_a_cluster_an_object_is_swept_at_its_own_interval() -
     let drift = observed.drift("orders", DriftKind::StatementChanged).await?;
     says(&drift.message, &["kms:Encrypt"])?;
     Ok(())
+}
+
+#[tokio::test]
+async fn drift_is_known_since_the_same_moment_to_the_next_operator() -> Result<()> {
+    // Given drift that one operator has told of, in a layer of each account
+    let Service { home, operator } = Service::start(INTERVAL, &["--read-lag-override-ms", "0"]).await?;
+    let stage = Stage::on(&home, "aws-cn").await?;
+    stage.share("orders", stage.spec()).await?;
+    stage.ready("orders").await?;
+    stage.observe("orders").await?;
+    stage.forget_calls().await?;
+    stage.owner.account.put_key_policy(&stage.key, &key_document(&stage.owner.account)).await?;
+    let hands = Hands::of(&stage.partner.account);
+    hands.delete_inline(&stage.role, &stage.policy_name("orders", "partner")).await?;
+    let both = |status: &SharedKeyStatus| status.drift_count == 2;
+    let told = stage.wait("orders", "drift in both accounts", both).await?.status.unwrap_or_default();
+    assert_eq!(operator.stop().await?.code(), Some(0));
+
+    // When the next one looks, in another second at the earliest
+    let since = told.drift.iter().filter_map(|drift| drift.first_observed_time.clone()).max().context("a time")?;
+    wait_for("another second", DEADLINE, async || {
+        ensure!(Timestamp::now().as_second() > since.0.as_second(), "it is not over");
+        Ok(())
+    })
+    .await?;
+    let _next = home.start().await?;
+    let again = stage.look("orders").await?.status.unwrap_or_default();
+
+    // Then it tells the same drift, since the same moment
+    assert_eq!(again.drift, told.drift);
+    stage.nothing_written().await
 }
