@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use sharedkey_api::{DriftKind, conditions::Reason};
-use sharedkey_e2e::{Stage, allowed, foreign, key_document, says, spec};
+use sharedkey_e2e::{Hands, Stage, allowed, denied, foreign, key_document, merge, says, spec};
 
 /// A SharedKey that is refused says why, and nothing is written anywhere, however often it is looked at.
 async fn refused(stage: &Stage, spec: Value, reason: Reason, parts: &[&str]) -> Result<()> {
@@ -143,6 +143,57 @@ async fn an_orphan_in_a_foreign_statement_is_named_with_its_sid() -> Result<()> 
     refused(&stage, stage.spec(), Reason::ForeignOrphan, &["Allow the old importer", &id, "remove it"]).await?;
 
     owner.put_key_policy(&stage.key, &key_document(owner)).await?;
+    shared_after_all(&stage).await
+}
+
+#[tokio::test]
+async fn orphans_in_foreign_statements_go_where_the_spec_says_so_and_nothing_else_does() -> Result<()> {
+    // Given a deleted role in two statements of others: once beside somebody who exists, once alone
+    let stage = Stage::new("aws-cn").await?;
+    let (owner, partner) = (&stage.owner.account, &stage.partner.account);
+    let legacy = partner.create_role("/", "Legacy").await?;
+    let importer = |sid: &str, principals: Value| json!({"Sid": sid, "Effect": "Allow", "Principal": {"AWS": principals}, "Action": "kms:Decrypt", "Resource": "*"});
+    // As KMS stores it, which is not as it was written (D§1.4).
+    let mut document = owner.key_policy(&stage.key).await?;
+    let before = foreign(&document);
+    let statements = document["Statement"].as_array_mut().context("statements")?;
+    statements.push(importer("Both importers", json!([legacy, owner.root_arn()])));
+    statements.push(importer("The old importer", json!(legacy)));
+    owner.put_key_policy(&stage.key, &document).await?;
+    partner.root().iam().delete_role().role_name("Legacy").send().await?;
+    let mut spec = stage.spec();
+    merge(&mut spec, json!({"pruneForeignOrphans": true, "mode": "Observe"}));
+
+    // When the spec has them pruned, but only observes, then they are left
+    stage.share("orders", spec).await?;
+    stage.says("orders", "Ready", "True", Reason::Observed).await?;
+    stage.nothing_written().await?;
+
+    // When it writes, then the key is shared, and of what others stated only the deleted role is gone
+    stage.enforce("orders").await?;
+    shared_after_all(&stage).await?;
+    let mut wanted = before;
+    wanted.push(importer("Both importers", json!(owner.root_arn())).to_string());
+    wanted.sort();
+    assert_eq!(foreign(&owner.key_policy(&stage.key).await?), wanted);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_role_without_room_for_a_policy_keeps_the_key_policy_as_it_is_too() -> Result<()> {
+    let stage = Stage::new("aws").await?;
+    let (owner, partner) = (&stage.owner.account, &stage.partner.account);
+    let before = owner.key_policy(&stage.key).await?;
+    let buckets: Vec<String> = (0..216).map(|n| format!("arn:aws:s3:::a-bucket-with-a-long-name-{n:04}")).collect();
+    let large = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": buckets}]});
+    partner.put_role_policy("ExampleRole", "large", &large).await?;
+
+    let parts = [stage.role.as_str(), "10240", "\"large\"", "delegation: ManagedPolicy", "\"partner\""];
+    refused(&stage, stage.spec(), Reason::DelegationQuotaExceeded, &parts).await?;
+    assert_eq!(foreign(&owner.key_policy(&stage.key).await?), foreign(&before));
+    denied(&stage.as_user().await?, &stage.probe().await?).await?;
+
+    Hands::of(partner).delete_inline(&stage.role, "large").await?;
     shared_after_all(&stage).await
 }
 
