@@ -22,6 +22,6 @@ pub use history::History;
 pub use kept::Kept;
 pub use live::Live;
 pub use logins::Login;
-pub use operator::{Home, INTERVAL, OWNER_ID, Service, operator};
+pub use operator::{ENDPOINT_FLAGS, Home, INTERVAL, OWNER_ID, Service, operator};
 pub use seen::{condition, is_for, says};
 pub use stage::{DEADLINE, Side, Stage, allowed, denied, is, merge, spec};

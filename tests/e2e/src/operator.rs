@@ -25,6 +25,9 @@ pub const INTERVAL: Duration = Duration::from_secs(2);
 const IMPATIENT: [&str; 6] =
     ["--read-lag-override-ms", "0", "--deletion-timeout-seconds", "4", "--contention-override-seconds", "0"];
 
+/// The strict AWS is an endpoint of its own, without TLS.
+pub const ENDPOINT_FLAGS: [&str; 2] = ["--allow-endpoint-overrides", "--allow-insecure-endpoints"];
+
 /// Where an operator works, and who it is.
 #[derive(Clone, Debug)]
 pub struct Home {
@@ -66,9 +69,14 @@ impl Service {
         Self::with(&[]).await
     }
 
-    async fn with(args: &[&str]) -> Result<Self> {
+    /// Starts an operator with these arguments, and of [`ENDPOINT_FLAGS`] only those among them.
+    pub async fn allowing(args: &[&str]) -> Result<Self> {
         let home = Home::new(args).await?;
         Ok(Self { operator: home.start().await?, home })
+    }
+
+    async fn with(args: &[&str]) -> Result<Self> {
+        Self::allowing(&[&ENDPOINT_FLAGS, args].concat()).await
     }
 }
 
@@ -87,7 +95,6 @@ impl Home {
         let kubeconfig = kubeconfig_for(&world.control_plane, &world.operator_account).await?;
         let options = OperatorOptions::new(kubeconfig)
             .args(["--owner-id", OWNER_ID, "--operator-namespace", &world.operator_account.namespace])
-            .args(["--allow-endpoint-overrides", "--allow-insecure-endpoints"])
             // The strict AWS does not throttle unless asked to, and tests do not wait for quotas that nobody has.
             .args(["--iam-reads-per-second", "1000", "--iam-writes-per-second", "1000"])
             .args(["--log", "info,sharedkey_aws=debug"])

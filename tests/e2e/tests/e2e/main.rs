@@ -2,6 +2,7 @@
 
 mod accounts;
 mod attacks;
+mod credentials;
 mod deletion;
 mod drift;
 mod faults;
