@@ -20,13 +20,16 @@ use sharedkey_api::{SharedKeyStatus, conditions::Reason};
 use sharedkey_e2e::{Live, foreign, is, is_for, statement};
 
 use self::{
-    change::{Change, Seen, named},
+    change::{Change, Make, Seen, named},
     scene::{NAME, Scene},
 };
 
 /// Sweeps until a change is named, as far as they can be counted from outside: one that was under way when it was made, the one
 /// that finds it, and one that may have begun before the count.
 const LOOKS: u64 = 3;
+/// Readings of the key policy that go with a write of it: before and after it was kept, beside the write, after it, and by the look
+/// that follows at once.
+const READINGS_OF_A_WRITE: u64 = 5;
 
 /// A key is shared in both partitions with these fields of a consumer, and a story is told there.
 async fn everywhere(consumer: &Value, story: impl AsyncFn(&Scene) -> Result<()>) -> Result<()> {
@@ -68,14 +71,18 @@ async fn healed_once(scene: &Scene, change: &Change, before: &Live) -> Result<()
     if change.takes_time() {
         stage.observe(NAME).await?;
     }
+    let looks = scene.looks().await?;
     change.make(scene, before).await?;
     if change.takes_time() {
         stage.enforce(NAME).await?;
     }
 
-    // Then it is healed, and status keeps what it was
+    // Then it is healed within one interval, and status keeps what it was
     let corrected = |status: &SharedKeyStatus| status.last_correction != last && good(status);
     let key = stage.wait(NAME, "healed", corrected).await?;
+    let looks = scene.looks().await? - looks;
+    let most = LOOKS + if matches!(change.make, Make::KeyPolicy(_)) { READINGS_OF_A_WRITE } else { 1 };
+    ensure!(looks <= most, "it took {looks} looks at the key policy instead of {most}");
     let items = key.status.and_then(|status| status.last_correction).map(|correction| correction.items);
     named(&mended(scene, change), &items.unwrap_or_default())?;
 

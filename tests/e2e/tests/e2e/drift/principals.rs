@@ -7,6 +7,7 @@ use sharedkey_e2e::{Hands, allowed, denied, is, is_for, spec};
 use sharedkey_harness::wait_for;
 
 use super::{
+    LOOKS,
     change::{Of, Seen, named},
     everywhere, good, kinds,
     scene::{NAME, Scene},
@@ -96,6 +97,7 @@ async fn deleted(scene: &Scene, of: Of, observes: bool) -> Result<String> {
     let hands = Hands::of(&stage.partner.account);
     let id = unique_id(&scene.status().await?, of.arn(scene))?;
     // The operator may put its policy back while the principal is being deleted.
+    let looks = scene.looks().await?;
     wait_for("the end of a principal", sharedkey_e2e::DEADLINE, async || hands.delete_entity(of.arn(scene)).await)
         .await?;
 
@@ -110,24 +112,28 @@ async fn deleted(scene: &Scene, of: Of, observes: bool) -> Result<String> {
             .difference(&[arn], &[&id])
             .about_principal(arn),
     ];
-    told(scene, &seen, observes).await?;
+    told(scene, &seen, looks, observes).await?;
     Ok(id)
 }
 
 /// Creates the role again: it is somebody else, who is named and left out. Returns its ARN.
 async fn recreated(scene: &Scene, old: &str, observes: bool) -> Result<String> {
+    let looks = scene.looks().await?;
     let arn = scene.stage.partner.account.create_role("/", "ExampleRole").await?;
     ensure!(arn == scene.stage.role, "it has the same ARN");
     let seen = Seen::in_key_policy(scene, DriftKind::PrincipalRecreated).of(&[&arn]).difference(&[old], &["AROA"]);
-    told(scene, &[seen.about_principal(&arn).saying("deleted and created again")], observes).await?;
+    told(scene, &[seen.about_principal(&arn).saying("deleted and created again")], looks, observes).await?;
     denied(&scene.stage.partner.account.as_role(&arn).await?, &scene.stage.probe().await?).await?;
     Ok(arn)
 }
 
-async fn told(scene: &Scene, seen: &[Seen], observes: bool) -> Result<()> {
+/// Status names it within one interval of a moment at which the operator had looked so often, and nothing is written.
+async fn told(scene: &Scene, seen: &[Seen], looks: u64, observes: bool) -> Result<()> {
     let stage = &scene.stage;
     let wanted = sorted(seen.iter().map(|seen| seen.kind.to_string()));
     let status = stage.wait(NAME, "drift", |status| kinds(status) == wanted).await?.status.context("a status")?;
+    let looks = scene.looks().await? - looks;
+    ensure!(looks <= LOOKS, "it took {looks} sweeps");
     named(seen, &status.drift)?;
     ensure!(is_for(&status, "InSync", "False", Reason::DriftFound), "{status:#?}");
     ensure!(is(&status, "Ready", if observes { "True" } else { "False" }), "{status:#?}");
