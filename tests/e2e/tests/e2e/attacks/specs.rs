@@ -317,5 +317,5 @@ const REFUSED: &[Refused] = &[
     Refused { reason: Reason::SharingNotAllowed, attack: Attack { name: "a wildcard that covers more than is given", spec: |siege| action(siege, "kms:Generate*"), says: &["allowedActions", "kms:Generate"] } },
     Refused { reason: Reason::SharingNotAllowed, attack: Attack { name: "an action that nobody knows yet", spec: |siege| action(siege, "kms:Foo*"), says: &["allowedActions", "kms:Foo*"] } },
     Refused { reason: Reason::SharingNotAllowed, attack: Attack { name: "grants for AWS services", spec: |siege| consumer(siege, json!({"awsServiceGrants": true})), says: &["allowedActions", "Grant"] } },
-    Refused { reason: Reason::NotAllowed, attack: Attack { name: "two hundred roles and one that is not opened", spec: |siege| consumer(siege, json!({"principals": many(64, |index| if index == 63 { json!({"role": "Admin"}) } else { json!({"user": format!("team/U{index}")}) })})), says: &["role/Admin"] } },
+    Refused { reason: Reason::NotAllowed, attack: Attack { name: "as many principals as a consumer may have, of which the last is not opened", spec: |siege| consumer(siege, json!({"principals": many(64, |index| if index == 63 { json!({"role": "Admin"}) } else { json!({"user": format!("team/U{index}")}) })})), says: &["role/Admin"] } },
 ];
