@@ -2,7 +2,14 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use sharedkey_harness::{aws::Account, cluster::ServiceAccountRef, controlplane::ISSUER, repo_root};
+use sharedkey_harness::{
+    aws::Account,
+    cluster::{ServiceAccountRef, apply},
+    controlplane::ISSUER,
+    repo_root,
+};
+
+use crate::Home;
 
 /// The role of the operator in every account.
 pub(crate) const ROLE: &str = "sharedkey-operator";
@@ -13,10 +20,12 @@ const AUDIENCE: &str = "sts.amazonaws.com";
 /// The way into an account.
 #[derive(Clone, Debug)]
 pub enum Login<'a> {
-    /// From the operator's own user, with an external id: within one partition.
+    /// From a user of the operator's, with an external id: within one partition.
     AssumeRole {
         /// The operator's user.
         from: &'a str,
+        /// The `AwsAccount` of that user, where it is not the one that the operator runs as.
+        via: Option<&'a str>,
     },
     /// By a token of the operator's ServiceAccount: into any partition.
     WebIdentity {
@@ -38,16 +47,22 @@ impl Login<'_> {
             account.put_role_policy(ROLE, policy, &documented(policy, account)?).await?;
         }
         Ok(match self {
-            Self::AssumeRole { .. } => json!({"assumeRole": {
-                "roleArn": role, "externalIdSecretRef": {"name": "external-id", "key": "value"},
-            }}),
+            Self::AssumeRole { via, .. } => {
+                let mut credentials = json!({"assumeRole": {
+                    "roleArn": role, "externalIdSecretRef": {"name": "external-id", "key": "value"},
+                }});
+                if let Some(via) = via {
+                    credentials["assumeRole"]["via"] = json!({"name": via});
+                }
+                credentials
+            }
             Self::WebIdentity { .. } => json!({"webIdentity": {"roleArn": role, "audience": AUDIENCE}}),
         })
     }
 
     fn trust(&self, account: &Account) -> Value {
         match self {
-            Self::AssumeRole { from } => trusting(from, EXTERNAL_ID),
+            Self::AssumeRole { from, .. } => trusting(from, EXTERNAL_ID),
             Self::WebIdentity { operator } => {
                 let issuer = ISSUER.trim_start_matches("https://");
                 let subject = format!("system:serviceaccount:{}:{}", operator.namespace, operator.name);
@@ -59,6 +74,29 @@ impl Login<'_> {
             }
         }
     }
+}
+
+/// Creates a user that may assume roles, and a Secret with its access keys. Returns its ARN and the `credentials` of an `AwsAccount`.
+pub(crate) async fn keys(home: &Home, account: &Account) -> Result<(String, Value)> {
+    let user = assuming_user(account).await?;
+    let identity = account.as_user(ROLE).await?;
+    let keys = identity.credentials();
+    let name = format!("keys-{}", account.id());
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name},
+        "stringData": {"accessKeyId": keys.access_key_id, "secretAccessKey": keys.secret_access_key},
+    });
+    let world = home.world;
+    apply(&world.control_plane.client().await?, &world.operator_account.namespace, &secret.to_string()).await?;
+    Ok((user, json!({"secretRef": {"name": name}})))
+}
+
+/// Creates a user of the operator's that may do nothing but assume roles.
+pub(crate) async fn assuming_user(account: &Account) -> Result<String> {
+    let user = account.create_user("/", ROLE).await?;
+    let assume = document(&json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}));
+    account.put_user_policy(ROLE, "assume-roles", &assume).await?;
+    Ok(user)
 }
 
 /// The trust policy of a role that lets somebody in who knows an external id.

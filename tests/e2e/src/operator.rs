@@ -9,11 +9,10 @@ use kube::{
     Api,
     api::{ObjectMeta, PostParams},
 };
-use serde_json::json;
 use sharedkey_harness::{Operator, OperatorOptions, World, cluster::kubeconfig_for};
 use tokio::sync::OnceCell;
 
-use crate::logins::EXTERNAL_ID;
+use crate::logins::{EXTERNAL_ID, ROLE, assuming_user};
 
 /// The owner id of the shared operator.
 pub const OWNER_ID: &str = "e2e";
@@ -85,12 +84,8 @@ impl Home {
     async fn new(args: &[&str]) -> Result<Self> {
         let world = World::shared().await?;
         let account = world.aws.account("aws").await?;
-        let user = account.create_user("/", "sharedkey-operator").await?;
-        let assume = json!({"Version": "2012-10-17", "Statement": [
-            {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"},
-        ]});
-        account.put_user_policy("sharedkey-operator", "assume-roles", &assume).await?;
-        let identity = account.as_user("sharedkey-operator").await?;
+        let user = assuming_user(&account).await?;
+        let identity = account.as_user(ROLE).await?;
         external_id(world).await?;
         let kubeconfig = kubeconfig_for(&world.control_plane, &world.operator_account).await?;
         let options = OperatorOptions::new(kubeconfig)

@@ -15,7 +15,7 @@ use sharedkey_harness::{
     wait_for, wait_for_object,
 };
 
-use crate::{Home, Login, key_document, operator, own_sid};
+use crate::{Home, Login, key_document, logins, operator, own_sid};
 
 /// Long enough for a busy machine; a condition that holds ends the wait at once.
 pub const DEADLINE: Duration = Duration::from_mins(1);
@@ -47,6 +47,8 @@ pub struct Stage {
     pub role: String,
     /// `team/ExampleUser` of the partner.
     pub user: String,
+    /// The `AwsAccount` from whose user the operator enters the others, where that is not its own.
+    pub via: Option<String>,
 }
 
 impl Stage {
@@ -55,8 +57,21 @@ impl Stage {
         Self::on(&operator().await?.home, partition).await
     }
 
+    /// A stage whose accounts the operator enters by roles that it assumes with an external id, in any partition.
+    pub async fn entered_by_roles(partition: &str) -> Result<Self> {
+        let mut stage = Self::closed(&operator().await?.home, partition).await?;
+        if partition != "aws" {
+            stage.come_from_a_user().await?;
+        }
+        stage.opened().await
+    }
+
     /// A stage that a given operator serves.
     pub async fn on(home: &Home, partition: &str) -> Result<Self> {
+        Self::closed(home, partition).await?.opened().await
+    }
+
+    async fn closed(home: &Home, partition: &str) -> Result<Self> {
         let client = home.world.control_plane.client().await?;
         let namespace = fresh_namespace(&client, "team").await?;
         let owner = home.world.aws.account(partition).await?;
@@ -64,7 +79,7 @@ impl Stage {
         let key = owner.create_key(Some(&key_document(&owner))).await?;
         let role = partner.create_role("/", "ExampleRole").await?;
         let user = partner.create_user("/team/", "ExampleUser").await?;
-        let stage = Self {
+        Ok(Self {
             owner: Side { name: format!("owner-{namespace}"), account: owner },
             partner: Side { name: format!("partner-{namespace}"), account: partner },
             home: home.clone(),
@@ -73,18 +88,40 @@ impl Stage {
             key,
             role,
             user,
-        };
+            via: None,
+        })
+    }
+
+    async fn opened(self) -> Result<Self> {
         let sharing = json!({"allowAccountScope": true});
-        stage.open(&stage.owner, &["owner", "consumer"], json!({"sharing": sharing})).await?;
-        stage.open(&stage.partner, &["consumer"], json!({})).await?;
-        Ok(stage)
+        self.open(&self.owner, &["owner", "consumer"], json!({"sharing": sharing})).await?;
+        self.open(&self.partner, &["consumer"], json!({})).await?;
+        Ok(self)
+    }
+
+    /// The operator's own user is of partition `aws`, and no role of another one can be assumed from there (D§6.4): here it has a
+    /// user with access keys, too.
+    async fn come_from_a_user(&mut self) -> Result<()> {
+        let account = self.home.world.aws.account(self.owner.account.partition()).await?;
+        let (user, credentials) = logins::keys(&self.home, &account).await?;
+        let name = format!("hub-{}", self.namespace);
+        let region = account.root().region();
+        let spec = json!({
+            "accountId": account.id(), "defaultRegion": region, "credentials": credentials, "endpoints": self.endpoints(region),
+        });
+        self.put_account(&name, &spec).await?;
+        self.home.user = user;
+        self.via = Some(name);
+        Ok(())
     }
 
     /// Opens an account to the operator, and to this namespace by an `AwsAccount` with further fields.
     pub async fn open(&self, side: &Side, policies: &[&str], fields: Value) -> Result<()> {
         let account = &side.account;
         let login = match account.partition() {
-            "aws" => Login::AssumeRole { from: &self.home.user },
+            partition if partition == "aws" || self.via.is_some() => {
+                Login::AssumeRole { from: &self.home.user, via: self.via.as_deref() }
+            }
             _ => Login::WebIdentity { operator: &self.home.world.operator_account },
         };
         let credentials = login.open(account, policies).await?;

@@ -38,7 +38,7 @@ async fn endpoints_are_called_only_by_an_operator_that_was_started_with_the_flag
 async fn overriding(home: &Home) -> Result<String> {
     let account = home.world.aws.account("aws").await?;
     let name = format!("account-{}", account.id());
-    let credentials = Login::AssumeRole { from: &home.user }.open(&account, &["consumer"]).await?;
+    let credentials = Login::AssumeRole { from: &home.user, via: None }.open(&account, &["consumer"]).await?;
     let url = home.world.aws.url();
     let object = json!({
         "apiVersion": "sharedkey.dev/v1alpha1", "kind": "AwsAccount", "metadata": {"name": name},

@@ -104,6 +104,7 @@ async fn fixed(home: &Home) -> Result<Stage> {
         key,
         role,
         user,
+        via: None,
     };
     stage.open(&stage.owner, &["owner", "consumer"], json!({"sharing": {"allowAccountScope": true}})).await?;
     stage.open(&stage.partner, &["consumer"], json!({})).await?;

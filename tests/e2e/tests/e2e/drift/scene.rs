@@ -28,6 +28,13 @@ impl Scene {
         Self::sharing(stage, key, consumer).await
     }
 
+    /// The same, in accounts that the operator enters by roles that it assumes.
+    pub(crate) async fn entered_by_roles(partition: &str) -> Result<Self> {
+        let stage = Stage::entered_by_roles(partition).await?;
+        let key = json!({"arn": stage.key.arn});
+        Self::sharing(stage, key, &json!({})).await
+    }
+
     /// The same, by an alias of the key.
     pub(crate) async fn open_by_alias(partition: &str) -> Result<Self> {
         let stage = Stage::new(partition).await?;
