@@ -6,10 +6,10 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use sharedkey_api::conditions::Reason;
-use sharedkey_policy::{KeyArn, NormalContext, PolicyDocument, normal_document};
+use sharedkey_policy::{KeyArn, NormalContext, PolicyDocument, Statement, normal_document};
 
 use crate::{
-    names::ObjectName,
+    names::{self, ObjectName},
     write::{self, Refusal, Scope},
 };
 
@@ -70,16 +70,17 @@ impl History {
     }
 }
 
-/// The document that brings back what others had stated: their statements as they were, and ours as they are now, because what a
-/// SharedKey states is stated by the SharedKey. None when that is what stands there.
+/// The document that brings back what others had stated: their statements as they were, and those of SharedKeys as they are now,
+/// because what a SharedKey states is stated by the SharedKey. That holds for those of another cluster too: one that was withdrawn
+/// since would come back as a statement that nobody's ledger knows. None when that is what stands there.
 pub fn put_back(live: &PolicyDocument, kept: &Entry, scope: &Scope<'_>) -> Result<Option<PolicyDocument>, Refusal> {
-    let ours = |statement: &sharedkey_policy::Statement| statement.sid().is_some_and(|sid| scope.owner.wrote(sid));
+    let shared = |statement: &Statement| statement.sid().is_some_and(names::of_any_shared_key);
     let old = PolicyDocument::parse(&kept.document).map_err(|malformed| Refusal {
         reason: Reason::PolicyMalformed,
         message: format!("the document that was replaced at {} cannot be understood: {malformed}", kept.replaced_at),
     })?;
-    let foreign = old.filter_map_statements(|statement| (!ours(&statement)).then_some(statement));
-    let stated = live.statements().iter().filter(|statement| ours(statement)).cloned().collect();
+    let foreign = old.filter_map_statements(|statement| (!shared(&statement)).then_some(statement));
+    let stated = live.statements().iter().filter(|statement| shared(statement)).cloned().collect();
     write::replace(live, foreign.with_added(stated), scope)
 }
 
@@ -154,6 +155,15 @@ mod tests {
         let live = document(&[ROOT, &now]);
         let kept = document(&[ROOT, FOREIGN, &before]);
         assert_eq!(back(&live, &kept).unwrap().unwrap(), document(&[ROOT, FOREIGN, &now]));
+        assert_eq!(back(&document(&[ROOT, FOREIGN, &now]), &kept), Ok(None));
+    }
+
+    #[test]
+    fn what_another_clusters_shared_keys_state_stays_and_what_they_stated_does_not_come_back() {
+        let other = |name: &str| ours("kms:Decrypt").replace("/prod/", "/prod-eu/").replace("orders", name);
+        let (now, withdrawn) = (other("orders"), other("invoices"));
+        let kept = document(&[ROOT, FOREIGN, &withdrawn]);
+        assert_eq!(back(&document(&[ROOT, &now]), &kept).unwrap().unwrap(), document(&[ROOT, FOREIGN, &now]));
         assert_eq!(back(&document(&[ROOT, FOREIGN, &now]), &kept), Ok(None));
     }
 

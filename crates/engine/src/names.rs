@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sharedkey_policy::Sid;
 
+/// How every Sid begins that a SharedKey's operator writes into a key policy, whatever its owner id.
+const SID_PREFIX: &str = "SharedKey/";
 /// Longest Sid that we write. KMS documents no limit; this keeps the cost of a statement in the 32 KB of a key policy small.
 const MAX_SID: usize = 128;
 /// IAM: a policy name has at most 128 characters of `[\w+=,.@-]` (D§4.1).
@@ -51,10 +53,15 @@ impl fmt::Display for OwnerId {
 impl OwnerId {
     /// Whether a Sid was written by an operator of this owner id, for whichever object.
     pub fn wrote(&self, sid: &str) -> bool {
-        sid.strip_prefix("SharedKey/")
+        sid.strip_prefix(SID_PREFIX)
             .and_then(|rest| rest.strip_prefix(self.0.as_str()))
             .is_some_and(|rest| rest.starts_with('/'))
     }
+}
+
+/// Whether a Sid was written for a SharedKey, by an operator of whichever owner id.
+pub fn of_any_shared_key(sid: &str) -> bool {
+    sid.starts_with(SID_PREFIX)
 }
 
 /// A namespaced object, by name: what a backup restores keeps its name and loses its uid.
@@ -126,7 +133,7 @@ impl Names {
     /// Never: the parts are Kubernetes names, and every one of those is a legal Sid.
     pub fn sid(&self, consumer: &str, part: Part) -> Sid {
         let ObjectName { namespace, name } = &self.object;
-        let mut sid = format!("SharedKey/{}/{namespace}/{name}/{consumer}", self.owner);
+        let mut sid = format!("{SID_PREFIX}{}/{namespace}/{name}/{consumer}", self.owner);
         match part {
             Part::Use => {}
             Part::Describe => sid.push_str("/describe"),
@@ -142,7 +149,7 @@ impl Names {
     /// Whether a Sid is one of this object's, for whichever consumer. A Sid of ours that had to be shortened may not show it.
     pub fn own_sid(&self, sid: &str) -> bool {
         let ObjectName { namespace, name } = &self.object;
-        sid.starts_with(&format!("SharedKey/{}/{namespace}/{name}/", self.owner))
+        sid.starts_with(&format!("{SID_PREFIX}{}/{namespace}/{name}/", self.owner))
     }
 
     /// Whether the name of a policy in IAM is one of this object's, in the same way.
