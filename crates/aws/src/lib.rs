@@ -32,6 +32,7 @@ mod session;
 mod shared;
 mod sts;
 mod text;
+mod unanswered;
 
 use std::{
     collections::BTreeMap,
@@ -40,6 +41,8 @@ use std::{
 };
 
 use sharedkey_engine::{desired::Account, problem::Reading};
+use sharedkey_policy::{KeyArn, PolicyDocument};
+use tokio::time::Instant;
 
 pub use access::{Access, Endpoints, Method, TokenError, TokenSource};
 pub use apply::{ApplyError, KeepError, Keeper, Outcome};
@@ -50,7 +53,7 @@ pub use sts::CallerIdentity;
 
 use self::{
     apply::KeyLocks, iam::Iam, meter::Meter, observe::Caches, recent::Recent, registry::Registry, sdk::Sdk,
-    shared::Shared,
+    shared::Shared, unanswered::Unanswered,
 };
 
 /// What admins may set.
@@ -62,11 +65,18 @@ pub struct Options {
     pub timeouts: Timeouts,
     /// How long a reading that shows what we replaced is taken for an old answer (D§1.5).
     pub read_lag: Duration,
+    /// How long after it was sent AWS may perform a write that it has not answered.
+    pub write_lag: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { rates: Rates::default(), timeouts: Timeouts::default(), read_lag: recent::WINDOW }
+        Self {
+            rates: Rates::default(),
+            timeouts: Timeouts::default(),
+            read_lag: recent::WINDOW,
+            write_lag: unanswered::WINDOW,
+        }
     }
 }
 
@@ -75,6 +85,7 @@ pub struct Aws {
     registry: Registry,
     caches: Caches,
     recent: Mutex<Recent>,
+    unanswered: Mutex<Unanswered>,
     key_locks: KeyLocks,
 }
 
@@ -86,6 +97,8 @@ impl Aws {
             registry: Registry::new(Arc::new(shared)),
             caches: Caches::new(),
             recent: Mutex::new(Recent::new(options.read_lag)),
+            // What was performed at the last moment shows when readings no longer lag.
+            unanswered: Mutex::new(Unanswered::new(options.write_lag + options.read_lag)),
             key_locks: KeyLocks::default(),
         }
     }
@@ -113,6 +126,16 @@ impl Aws {
     pub async fn account_summary(&self, account: &Account) -> Reading<BTreeMap<String, i64>> {
         let reach = self.registry.reach(account)?;
         Iam::new(&reach).account_summary().await
+    }
+
+    /// How much longer a statement that is taken out of a key policy may come back: a write that states it was sent, and AWS has not
+    /// said what became of it. None when there is no such write, or it is too old to be performed.
+    pub fn unanswered(&self, key: &KeyArn, sid: &str) -> Option<Duration> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).of(key, sid, Instant::now())
+    }
+
+    fn note_unanswered(&self, key: &KeyArn, document: &PolicyDocument, sent: Instant) {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).note(key, document, sent, Instant::now());
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {

@@ -74,6 +74,10 @@ pub(crate) struct Args {
     #[arg(long, env = "SHAREDKEY_READ_LAG_OVERRIDE_MS", hide = true)]
     pub(crate) read_lag_override_ms: Option<u64>,
 
+    /// Expects a write that AWS has not answered this long after it was sent, in milliseconds. For tests that lose answers.
+    #[arg(long, env = "SHAREDKEY_WRITE_LAG_OVERRIDE_MS", hide = true)]
+    pub(crate) write_lag_override_ms: Option<u64>,
+
     /// Counts undone writes of so many last seconds. For tests that undo many.
     #[arg(long, env = "SHAREDKEY_CONTENTION_OVERRIDE_SECONDS", hide = true)]
     pub(crate) contention_override_seconds: Option<i64>,

@@ -152,6 +152,12 @@ pub(crate) fn now() -> Time {
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
 }
 
+/// The time after a wait, in RFC 3339, to the second.
+pub(crate) fn later(wait: Duration) -> String {
+    let now = Timestamp::now();
+    now.checked_add(wait).unwrap_or(now).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// The name of an object.
 pub(crate) fn object_name(object: &SharedKey) -> ObjectName {
     ObjectName { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }

@@ -96,7 +96,8 @@ fn connect(args: &Args, client: &Client, metrics: &Arc<Metrics>) -> Aws {
     let tokens = ServiceAccountTokens::new(client.clone(), &args.operator_namespace, &args.service_account);
     let defaults = Options::default();
     let read_lag = args.read_lag_override_ms.map_or(defaults.read_lag, Duration::from_millis);
-    Aws::new(Options { rates, read_lag, ..defaults }, Arc::new(Calls(metrics.clone())), Arc::new(tokens))
+    let write_lag = args.write_lag_override_ms.map_or(defaults.write_lag, Duration::from_millis);
+    Aws::new(Options { rates, read_lag, write_lag, ..defaults }, Arc::new(Calls(metrics.clone())), Arc::new(tokens))
 }
 
 /// Waits for a signal, lets reconciles end that are under way, and ends.

@@ -301,11 +301,14 @@ impl Run<'_> {
         );
         let keeper =
             KeptFor { histories: &self.context.histories, object: &self.name, account_ref: &step.account.name };
+        let before: Vec<Option<Duration>> = step.forgets.iter().map(|resource| self.may_return(resource)).collect();
         match self.context.aws.apply(step, &keeper).instrument(span.clone()).await {
             Ok(outcome) => {
                 span.in_scope(|| tracing::info!(changed = outcome.changed, "done"));
                 self.confirm(step, done);
-                step.forgets.iter().for_each(|resource| self.record.forget(resource));
+                for (resource, before) in step.forgets.iter().zip(before) {
+                    self.forget(resource, before, done);
+                }
                 done.notices.extend(outcome.meanwhile.notices(&step.action));
                 done.meanwhile.extend(outcome.meanwhile);
             }
@@ -317,6 +320,26 @@ impl Run<'_> {
                 span.in_scope(|| tracing::warn!(reason = %refusal.reason, error = %refusal, "a write was not sent"));
                 done.blockers.push(Blocker { reason: refusal.reason, message: refusal.message });
             }
+        }
+    }
+
+    /// Forgets what is gone, unless it may come back: then it stays in the ledger as something that may be there, and is taken away
+    /// again at the next look. It is gone for good when nothing could bring it back any more as the look began, and nothing can since.
+    fn forget(&mut self, resource: &Resource, before: Option<Duration>, done: &mut Done) {
+        let returns = before.max(self.may_return(resource));
+        let known = self.record.get(resource).cloned();
+        self.record.forget(resource);
+        if let Some(target) = known.filter(|_| returns.is_some()) {
+            self.record.intend(target);
+        }
+        done.returns = done.returns.max(returns);
+    }
+
+    /// How much longer a write that AWS has not answered may bring something back.
+    fn may_return(&self, resource: &Resource) -> Option<Duration> {
+        match resource {
+            Resource::Statement { key, sid } => self.context.aws.unanswered(key, sid),
+            Resource::InlinePolicy { .. } | Resource::Attachment { .. } | Resource::ManagedPolicy { .. } => None,
         }
     }
 }
@@ -334,6 +357,8 @@ pub(crate) struct Done {
     pub(crate) failures: Vec<Failure>,
     pub(crate) blockers: Vec<Blocker>,
     pub(crate) notices: Vec<Notice>,
+    /// How much longer something that was taken away may come back.
+    pub(crate) returns: Option<Duration>,
     meanwhile: Meanwhile,
 }
 

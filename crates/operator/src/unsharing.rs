@@ -17,7 +17,7 @@ use sharedkey_engine::{
 };
 
 use crate::{
-    context::{Context, now, object_name},
+    context::{Context, later, now, object_name},
     patch,
     sharing::{Done, Error, Run, SHARED_READING, desired, publish, told},
 };
@@ -41,7 +41,7 @@ pub(crate) async fn unshare(object: &SharedKey, context: &Context) -> Result<Act
     let steps = revoke::unshare(&record, &context.args.owner_id, object.spec.prune_foreign_orphans);
     let (mut run, mut done) = (Run { context, name, record }, Done::default());
     run.steps(&steps, &mut done).await?;
-    let Done { failures, blockers, notices, .. } = done;
+    let Done { failures, blockers, notices, returns, .. } = done;
     context.events.publish(object, &notices).await;
     if run.record.targets.is_empty() {
         let others = others(object, &run).await;
@@ -51,6 +51,9 @@ pub(crate) async fn unshare(object: &SharedKey, context: &Context) -> Result<Act
     let mut told: Vec<String> = failures.iter().map(ToString::to_string).chain(refusals).collect();
     // One closed account fails every step in it with the same words.
     told.dedup();
+    if let Some(returns) = returns.filter(|_| told.is_empty()) {
+        return settling(object, &run, returns).await;
+    }
     let why = if told.is_empty() { "not everything is gone yet".to_owned() } else { told.join("; ") };
     blocked(object, context, &run.name, &run.record, &why, &failures).await
 }
@@ -100,7 +103,7 @@ async fn blocked(
 ) -> Result<Action, Error> {
     let of_key = |resource: &Resource| matches!(resource, Resource::Statement { .. });
     let key_half = record.targets.iter().any(|target| of_key(&target.resource));
-    if object.annotations().get(ABANDON).is_some_and(|value| value == "true") {
+    if is_abandoned(object) {
         return release(object, context, name, Some(remains(record, "the object was abandoned"))).await;
     }
     if !key_half && waited(object) >= context.args.deletion_timeout() {
@@ -116,6 +119,31 @@ async fn blocked(
     publish(object, context, &summary).await?;
     let class = failures.iter().map(|failure| failure.class).min().unwrap_or(Class::Transient);
     Ok(Action::requeue(context.wait(&name.to_string(), class)))
+}
+
+/// Everything is gone, and a write of ours that AWS has not answered may bring some of it back: looks once more when it is too late
+/// for that.
+async fn settling(
+    object: &SharedKey,
+    Run { context, name, record }: &Run<'_>,
+    returns: Duration,
+) -> Result<Action, Error> {
+    if is_abandoned(object) {
+        return release(object, context, name, Some(remains(record, "the object was abandoned"))).await;
+    }
+    let message = format!(
+        "being deleted, gone from AWS; a write of the key policy that AWS has not answered may still be performed, so it is looked at once \
+         more at {} (annotate it with {ABANDON}=true to let go of it): {}",
+        later(returns),
+        beginning(record),
+    );
+    let summary = summarise::deleting(&told(object, &now()), Reason::Deleting, &message);
+    publish(object, context, &summary).await?;
+    Ok(Action::requeue(returns))
+}
+
+fn is_abandoned(object: &SharedKey) -> bool {
+    object.annotations().get(ABANDON).is_some_and(|value| value == "true")
 }
 
 /// How long the object has been waiting for its end.

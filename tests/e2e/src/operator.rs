@@ -20,9 +20,17 @@ pub const OWNER_ID: &str = "e2e";
 pub const INTERVAL: Duration = Duration::from_secs(2);
 
 /// The strict AWS answers with the present unless asked to lag, and stories undo a write as soon as it was made. The end of an
-/// object waits for accounts for seconds, where it waits for an hour otherwise.
-const IMPATIENT: [&str; 6] =
-    ["--read-lag-override-ms", "0", "--deletion-timeout-seconds", "4", "--contention-override-seconds", "0"];
+/// object waits for accounts for seconds, where it waits for an hour otherwise, and for no write that was not answered.
+const IMPATIENT: [&str; 8] = [
+    "--read-lag-override-ms",
+    "0",
+    "--write-lag-override-ms",
+    "0",
+    "--deletion-timeout-seconds",
+    "4",
+    "--contention-override-seconds",
+    "0",
+];
 
 /// The strict AWS is an endpoint of its own, without TLS.
 pub const ENDPOINT_FLAGS: [&str; 2] = ["--allow-endpoint-overrides", "--allow-insecure-endpoints"];

@@ -10,6 +10,7 @@ use sharedkey_engine::{
     write::{self, Refusal, Scope},
 };
 use sharedkey_policy::{Edit, KeyArn, MalformedPolicy, PolicyDocument};
+use tokio::time::Instant;
 
 use super::{ApplyError, KeepError, Keeper, Outcome, may_have_happened, meanwhile::Seen};
 use crate::{
@@ -71,17 +72,35 @@ struct Merged {
     sent: PolicyDocument,
 }
 
-/// What was sent last, and may stand there: the state before and after.
-type Sent = Option<(State, State)>;
+/// What was sent.
+#[derive(Default)]
+struct Sent {
+    /// The state before and after the last one that may stand there.
+    last: Option<(State, State)>,
+    /// When those left of which AWS did not say what became of them, and the documents.
+    unanswered: Vec<(Instant, PolicyDocument)>,
+}
+
+impl Sent {
+    /// What was asked for stands there. If only one write can have brought it about, that one will not be performed any more.
+    fn stands(&mut self) {
+        if let [_] = self.unanswered[..] {
+            self.unanswered.clear();
+        }
+    }
+}
 
 impl Aws {
     /// Reads, merges, writes and looks again, while nobody else in this process writes the same key policy.
     pub(super) async fn put_key_policy(&self, write: Write<'_>) -> Result<Outcome, ApplyError> {
         let lock = self.key_locks.of(write.key);
         let _writing = lock.lock().await;
-        let mut sent = None;
+        let mut sent = Sent::default();
         let outcome = self.merge_and_put(write, &mut sent).await;
-        if let Some((before, after)) = sent {
+        for (at, document) in &sent.unanswered {
+            self.note_unanswered(write.key, document, *at);
+        }
+        if let Some((before, after)) = sent.last {
             let certainty = if outcome.is_ok() { Certainty::Confirmed } else { Certainty::Unknown };
             self.note(Subject::KeyPolicy(write.key.clone()), before, after, certainty);
         }
@@ -99,8 +118,9 @@ impl Aws {
                 kms.turn_to_put().await;
             }
             let Some(merged) = self.merged(write).await? else {
+                sent.stands();
                 // With something sent, it was the answer that was lost, and not the write.
-                return Ok(if sent.is_some() { Outcome::written() } else { Outcome::unchanged() });
+                return Ok(if sent.last.is_some() { Outcome::written() } else { Outcome::unchanged() });
             };
             if let Some(failure) = failed.take_if(|_| attempts == ATTEMPTS) {
                 return Err(ApplyError::Failed(failure));
@@ -113,18 +133,19 @@ impl Aws {
                 continue;
             }
             (attempts, in_turn) = (attempts + 1, false);
-            let json = merged.sent.to_json();
+            let (json, left) = (merged.sent.to_json(), Instant::now());
             // The reading leaves first, so that AWS may answer it right before it performs the write.
             let (beside, answer) = futures::join!(kms.policy(write.key), kms.put_policy(write.key, &json));
             match answer {
                 Ok(()) => {
-                    *sent = Some(write.states(&merged));
+                    sent.last = Some(write.states(&merged));
                     let meanwhile = self.meanwhile(write, &merged, document(beside)).await;
                     return Ok(Outcome { changed: true, meanwhile });
                 }
                 Err(failure) if failure.class == Class::Transient => {
                     if may_have_happened(&failure) {
-                        *sent = Some(write.states(&merged));
+                        sent.last = Some(write.states(&merged));
+                        sent.unanswered.push((left, merged.sent));
                     }
                     failed = Some(failure);
                     tokio::time::sleep(PAUSE * attempts).await;

@@ -12,7 +12,7 @@ use sharedkey_engine::{
 use sharedkey_harness::aws::{Calls, Fault};
 use sharedkey_policy::{Edit, EntityArn, Sid, Statement};
 
-use crate::world::{Sharing, owner_id, strict};
+use crate::world::{Sharing, Shell, owner_id, strict};
 
 const SID: &str = "SharedKey/tests/team/orders/partner";
 
@@ -43,6 +43,11 @@ impl Sharing {
         let account = self.owner.reach("owner");
         let step = Step { account, action, records: Vec::new(), forgets: Vec::new() };
         self.shell.aws.apply(&step, &self.shell.kept).await
+    }
+
+    /// Whether a write of which AWS said nothing may bring our statement back.
+    fn may_return(&self) -> bool {
+        self.shell.aws.unanswered(&self.key.arn.parse().unwrap(), SID).is_some()
     }
 
     async fn statements(&self) -> Vec<Value> {
@@ -184,6 +189,32 @@ async fn a_write_whose_answer_was_lost_was_made() {
     strict().await.inject(&fault).await.unwrap();
     assert!(sharing.put(sharing.share()).await.unwrap().changed);
     assert!(!sharing.observe().await.key.policy.unwrap().unwrap().lagging);
+}
+
+#[tokio::test]
+async fn a_write_that_is_performed_long_after_its_attempt_is_expected() {
+    let sharing = Sharing::with(Shell::impatient(Duration::from_secs(1))).await;
+    let fault = Fault::hang(Duration::from_mins(1)).principal(&sharing.owner.operator_arn).times(1);
+    let fault = fault.account(&sharing.owner.account).operation("PutKeyPolicy");
+    let late = strict().await.inject(&fault).await.unwrap();
+    assert!(sharing.put(sharing.share()).await.unwrap().changed && sharing.may_return());
+    assert!(sharing.put(Sharing::unshare()).await.unwrap().changed && sharing.may_return());
+    strict().await.remove_fault(late).await.unwrap();
+    let returned = async || match sharing.statements().await.iter().any(|statement| statement["Sid"] == SID) {
+        true => Ok(()),
+        false => Err(anyhow::anyhow!("it is not there")),
+    };
+    sharedkey_harness::wait_for("the statement that was removed", Duration::from_secs(10), returned).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_that_was_answered_or_stands_there_is_not_expected_any_more() {
+    let sharing = Sharing::new().await;
+    assert!(sharing.put(sharing.share()).await.unwrap().changed && !sharing.may_return());
+    let sharing = Sharing::new().await;
+    let fault = Fault::answer_lost().account(&sharing.owner.account).operation("PutKeyPolicy").times(1);
+    strict().await.inject(&fault).await.unwrap();
+    assert!(sharing.put(sharing.share()).await.unwrap().changed && !sharing.may_return());
 }
 
 #[tokio::test]

@@ -206,10 +206,13 @@ pub(crate) struct Sharing {
 
 impl Sharing {
     pub(crate) async fn new() -> Self {
+        Self::with(Shell::new()).await
+    }
+
+    pub(crate) async fn with(shell: Shell) -> Self {
         let (owner, partner) = futures::join!(Tenant::new("aws"), Tenant::new("aws"));
         let key = owner.account.create_key(None).await.unwrap();
         let role: EntityArn = partner.account.create_role("/team/", "app").await.unwrap().parse().unwrap();
-        let shell = Shell::new();
         shell.aws.set_account("owner", owner.access());
         shell.aws.set_account("partner", partner.access());
         let source = KeySource::Key(key.arn.parse().unwrap());

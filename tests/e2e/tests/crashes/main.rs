@@ -5,6 +5,7 @@
 //! then its second, until no write is left to strike; one operator dies for all scenes of a round.
 
 mod blow;
+mod late;
 mod scene;
 mod standing;
 

@@ -1,0 +1,103 @@
+//! A write that AWS performs long after the operator gave up waiting for it, when what it states is no longer asked for.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use futures::future::try_join_all;
+use kube::api::DeleteParams;
+use serde_json::json;
+use sharedkey_api::conditions::Reason;
+use sharedkey_e2e::{DEADLINE, Home, INTERVAL, Service, Stage, denied, has_sid, is, says};
+use sharedkey_harness::{
+    aws::{Calls, Fault, FaultId},
+    wait_for,
+};
+
+use crate::ALONE;
+
+/// The operator waits ten seconds for an answer, and here twenty more for a write that got none.
+const ARGS: [&str; 4] = ["--read-lag-override-ms", "0", "--write-lag-override-ms", "30000"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_late_write_brings_back_is_taken_away_again() -> Result<()> {
+    let _alone = ALONE.lock().await;
+    let Service { home, operator: _operator } = Service::start(INTERVAL, &ARGS).await?;
+    let home = &home;
+    try_join_all(["aws-cn", "aws"].map(async |partition| {
+        futures::try_join!(when_the_object_is_deleted(home, partition), when_a_consumer_leaves(home, partition))
+    }))
+    .await
+    .map(drop)
+}
+
+async fn when_the_object_is_deleted(home: &Home, partition: &str) -> Result<()> {
+    // Given an object whose first write hangs, and whose second attempt made it ready
+    let stage = Stage::on(home, partition).await?;
+    let late = hanging(&stage).await?;
+    stage.share("orders", stage.spec()).await?;
+    stage.ready("orders").await?;
+
+    // When it is deleted, then it is unshared at once, and waits for what may still come
+    stage.keys().delete("orders", &DeleteParams::default()).await?;
+    let told = stage.says("orders", "Ready", "False", Reason::Deleting).await?;
+    says(&told, &["gone from AWS", "has not answered", "sharedkey.dev/abandon=true"])?;
+    ensure!(!stated(&stage, "partner").await?, "{told}");
+
+    // And when the first write is performed after all, what it brings back is gone with the object
+    home.world.aws.remove_fault(late).await?;
+    returned(&stage, "partner").await?;
+    stage.gone("orders").await?;
+    ensure!(!stated(&stage, "partner").await?, "the late write was left behind");
+    denied(&stage.as_role().await?, &stage.probe().await?).await
+}
+
+async fn when_a_consumer_leaves(home: &Home, partition: &str) -> Result<()> {
+    // Given two consumers whose statements a write has that hangs
+    let stage = Stage::on(home, partition).await?;
+    let late = hanging(&stage).await?;
+    let mut spec = stage.spec();
+    let consumer = |name: &str, principal| json!({"name": name, "accountRef": {"name": stage.partner.name}, "principals": [principal]});
+    let stays = consumer("stays", json!({"user": "team/ExampleUser"}));
+    spec["consumers"] = json!([stays, consumer("leaves", json!({"role": "ExampleRole"}))]);
+    stage.share("orders", spec.clone()).await?;
+    stage.ready("orders").await?;
+
+    // When one leaves, and the write is performed after that
+    spec["consumers"] = json!([stays]);
+    stage.share("orders", spec).await?;
+    stage.ready("orders").await?;
+    ensure!(!stated(&stage, "leaves").await?, "it has not left");
+    home.world.aws.remove_fault(late).await?;
+
+    // Then the next sweep takes it away again, and nobody is blamed for it
+    // Two writes of the share, and two that take the statement away.
+    let writes = Calls::all().account(&stage.owner.account).operation("PutKeyPolicy");
+    wait_for("the end of what came back", DEADLINE, async || {
+        let count = home.world.aws.count(&writes).await?;
+        ensure!(count == 4 && !stated(&stage, "leaves").await?, "{count} writes");
+        Ok(())
+    })
+    .await?;
+    stage.look("orders").await?;
+    let status = stage.status("orders").await?;
+    ensure!(is(&status, "Ready", "True") && is(&status, "InSync", "True"), "{:#?}", status.conditions);
+    denied(&stage.as_role().await?, &stage.probe().await?).await
+}
+
+/// The first write of the key policy gets no answer, and is performed when the fault is removed.
+async fn hanging(stage: &Stage) -> Result<FaultId> {
+    let fault = Fault::hang(Duration::from_mins(5)).operation("PutKeyPolicy").account(&stage.owner.account).times(1);
+    stage.home.world.aws.inject(&fault.principal("arn:*:assumed-role/sharedkey-operator/*")).await
+}
+
+async fn stated(stage: &Stage, consumer: &str) -> Result<bool> {
+    Ok(has_sid(&stage.owner.account.key_policy(&stage.key).await?, &stage.sid("orders", consumer)))
+}
+
+async fn returned(stage: &Stage, consumer: &str) -> Result<()> {
+    wait_for("the late write", DEADLINE, async || {
+        ensure!(stated(stage, consumer).await?, "it was not performed");
+        Ok(())
+    })
+    .await
+}
