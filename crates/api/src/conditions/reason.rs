@@ -304,7 +304,7 @@ pub enum Reason {
     /// Somebody undoes what the operator writes.
     #[strum(
         message = "`Ready`, `Stalled`: the statement or policy that the message names",
-        detailed_message = "Find out who else writes it (CloudTrail), and let one of the two go; the operator tries again half an hour after the first time."
+        detailed_message = "Find out who else writes it (CloudTrail), and let one of the two go, as docs/drift.md (the way out of Contended) says for Terraform, Crossplane and ACK; the operator tries again half an hour after the first time."
     )]
     Contended,
     /// The policies on a principal would exceed an IAM quota.
