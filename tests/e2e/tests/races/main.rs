@@ -20,8 +20,11 @@ const WRITES: u32 = 2000;
 const KEYS: u32 = 4;
 
 /// Statements of others that one write may undo, on average, beside somebody who writes without a pause: his next write comes two
-/// calls after his last, and the moment in which ours undoes it is one call long, whatever the machine's speed.
-const UNDONE: f64 = 1.0;
+/// calls after his last, and the moment in which ours undoes it is one call long, whatever the machine's speed. Twice what
+/// `docs/races.md` has.
+const UNDONE: f64 = 0.9;
+/// Of what one write undoes, the share that the operator tells at least, in percent. There it is 55.
+const TOLD: usize = 35;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_writes_beside_somebody_who_never_stops() -> Result<()> {
@@ -69,7 +72,7 @@ async fn two_thousand_writes_beside_somebody_who_never_stops() -> Result<()> {
 
     // And of what it undid it has seen a part, and it undid little, in the moment between its last reading and its write
     let each = f64::from(u32::try_from(lost + revived)?) / f64::from(writes);
-    ensure!(seen * 5 > lost + revived, "only {seen} were seen");
+    ensure!(seen * 100 > (lost + revived) * TOLD, "only {seen} were seen");
     ensure!(each < UNDONE, "{each} statements of others were undone by each write");
     Ok(())
 }
