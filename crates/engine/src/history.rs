@@ -70,7 +70,7 @@ impl History {
     }
 }
 
-/// The document that brings back what others had stated: their statements as they were, and those of SharedKeys as they are now,
+/// The document that brings back what others had stated: their statements as they were, and those of every SharedKey as they are now,
 /// because what a SharedKey states is stated by the SharedKey. That holds for those of another cluster too: one that was withdrawn
 /// since would come back as a statement that nobody's ledger knows. None when that is what stands there.
 pub fn put_back(live: &PolicyDocument, kept: &Entry, scope: &Scope<'_>) -> Result<Option<PolicyDocument>, Refusal> {
