@@ -200,9 +200,10 @@ async fn a_write_that_is_performed_long_after_its_attempt_is_expected() {
     assert!(sharing.put(sharing.share()).await.unwrap().changed && sharing.may_return());
     assert!(sharing.put(Sharing::unshare()).await.unwrap().changed && sharing.may_return());
     strict().await.remove_fault(late).await.unwrap();
-    let returned = async || match sharing.statements().await.iter().any(|statement| statement["Sid"] == SID) {
-        true => Ok(()),
-        false => Err(anyhow::anyhow!("it is not there")),
+    let returned = async || {
+        let statements = sharing.statements().await;
+        anyhow::ensure!(statements.iter().any(|statement| statement["Sid"] == SID), "{statements:?}");
+        Ok(())
     };
     sharedkey_harness::wait_for("the statement that was removed", Duration::from_secs(10), returned).await.unwrap();
 }
