@@ -34,7 +34,6 @@ const LEAVING: Duration = Duration::from_secs(10);
 
 /// Reconciles one account.
 pub(crate) async fn reconcile(account: Arc<AwsAccount>, context: Arc<Context>) -> Result<Action, Error> {
-    context.listed().await;
     let started = Instant::now();
     let result = timeout(LONGEST, carry_out(&account, &context).boxed()).await.unwrap_or(Err(Error::Timeout));
     context.metrics.reconciled("AwsAccount", if result.is_ok() { "ok" } else { "error" }, started.elapsed());

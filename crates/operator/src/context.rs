@@ -84,15 +84,6 @@ impl Context {
         }
     }
 
-    /// Waits until every watch has listed its objects. Until then no object is looked at: what it uses, or who uses it, may not be
-    /// known yet, and looking at thousands would keep the lists from being read.
-    pub(crate) async fn listed(&self) {
-        // A store ends with its watch, and that with the process.
-        let _ = self.keys.wait_until_ready().await;
-        let _ = self.accounts.wait_until_ready().await;
-        let _ = self.namespaces.wait_until_ready().await;
-    }
-
     /// Accounts that an administrator has deleted: they open nothing new, and are still needed for what was shared.
     pub(crate) fn leaving_accounts(&self) -> BTreeSet<String> {
         let leaving = |account: &Arc<AwsAccount>| account.metadata.deletion_timestamp.is_some();

@@ -14,8 +14,10 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Client, Config, ResourceExt as _,
     runtime::{
-        Controller, Predicate as _, WatchStreamExt as _, controller::Config as ControllerConfig, predicates,
-        reflector::ObjectRef,
+        Controller, Predicate as _, WatchStreamExt as _,
+        controller::Config as ControllerConfig,
+        predicates,
+        reflector::{ObjectRef, Store},
     },
 };
 use sharedkey_api::{AwsAccount, SharedKey};
@@ -204,7 +206,11 @@ async fn wake_namespaces(
 
 /// Ready means that every watch has listed its objects.
 async fn announce(context: &Context, ready: &AtomicBool) {
-    context.listed().await;
-    ready.store(true, Ordering::Relaxed);
-    tracing::info!("every watch is running");
+    async fn listed<K: kube::runtime::reflector::Lookup<DynamicType = ()> + Clone + 'static>(store: &Store<K>) -> bool {
+        store.wait_until_ready().await.is_ok()
+    }
+    if listed(&context.keys).await && listed(&context.accounts).await && listed(&context.namespaces).await {
+        ready.store(true, Ordering::Relaxed);
+        tracing::info!("every watch is running");
+    }
 }

@@ -50,7 +50,6 @@ pub(crate) enum Error {
 
 /// Reconciles one object, and says when to look at it again.
 pub(crate) async fn reconcile(object: Arc<SharedKey>, context: Arc<Context>) -> Result<Action, Error> {
-    context.listed().await;
     let started = Instant::now();
     // Boxed: the future of a whole reconcile is large, and the controller keeps one for each object.
     let result = timeout(LONGEST, carry_out(&object, &context).boxed()).await.unwrap_or(Err(Error::Timeout));
