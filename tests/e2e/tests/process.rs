@@ -13,6 +13,10 @@ use sharedkey_e2e::{
     DEADLINE, Hands, History, INTERVAL, Service, Stage, allowed, is, key_document, merge, says, statement,
 };
 use sharedkey_harness::{Operator, aws::Fault, wait_for};
+use tokio::sync::Mutex;
+
+/// One operator at a time works under the owner id of this world.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 #[test]
 fn help_tells_every_flag_its_variable_and_its_default() -> Result<()> {
@@ -63,6 +67,7 @@ fn a_mistake_on_the_command_line_is_named() -> Result<()> {
 
 #[tokio::test]
 async fn an_operator_that_is_told_to_stop_ends_what_it_does_and_the_next_one_goes_on() -> Result<()> {
+    let _alone = ALONE.lock().await;
     // Given an operator in the middle of a share, because AWS takes its time
     let Service { home, operator } = Service::start(INTERVAL, &[]).await?;
     let stage = Stage::on(&home, "aws").await?;
@@ -98,6 +103,7 @@ async fn an_operator_that_is_told_to_stop_ends_what_it_does_and_the_next_one_goe
 
 #[tokio::test]
 async fn with_the_clocks_of_a_cluster_an_object_is_swept_at_its_own_interval() -> Result<()> {
+    let _alone = ALONE.lock().await;
     // Given two keys that are shared, one in Enforce and one in Observe, with the shortest interval that a spec can have
     let service = Service::as_shipped().await?;
     let stages = try_join_all(["aws-cn", "aws"].map(|partition| Stage::on(&service.home, partition))).await?;
@@ -128,6 +134,7 @@ async fn with_the_clocks_of_a_cluster_an_object_is_swept_at_its_own_interval() -
 
 #[tokio::test]
 async fn drift_is_known_since_the_same_moment_to_the_next_operator() -> Result<()> {
+    let _alone = ALONE.lock().await;
     // Given drift that one operator has told of, in a layer of each account
     let Service { home, operator } = Service::start(INTERVAL, &["--read-lag-override-ms", "0"]).await?;
     let stage = Stage::on(&home, "aws-cn").await?;
