@@ -25,9 +25,9 @@ const REGION: &str = "us-east-1";
 /// Requests that seed the world at the same time.
 const AT_ONCE: usize = 16;
 pub(crate) const DEADLINE: Duration = Duration::from_mins(10);
-/// How often objects are swept: seldom enough for all of them to be Ready before the first sweep.
+/// How often objects are swept where sweeps are counted: seldom enough for one of all objects to be over before the next one.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(20);
-const INTERVAL_OF_ONE: Duration = Duration::from_millis(50);
+const INTERVAL_OF_ONE: Duration = Duration::from_millis(20);
 
 /// How much of everything there is.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,6 @@ pub(crate) struct Fleet {
     world: World,
     client: Client,
     options: OperatorOptions,
-    interval: Duration,
     objects: u16,
     keys: Vec<(usize, Key)>,
     partners: usize,
@@ -72,23 +71,28 @@ impl Fleet {
             open(&world, &client, &format!("partner-{partner}"), &account, "consumer").await?;
         }
         let objects = u16::try_from(objects)?;
-        let interval = (INTERVAL_OF_ONE * u32::from(objects)).max(SHORTEST_INTERVAL);
-        let options = options(&world, interval).await?;
-        Ok(Self { world, client, options, interval, objects, keys: seeded, partners })
+        let options = options(&world).await?;
+        Ok(Self { world, client, options, objects, keys: seeded, partners })
     }
 
-    /// Starts the operator: anew, where there was one.
+    /// Starts the operator, which sweeps as seldom as the objects' own interval says.
     pub(crate) async fn operator(&self) -> Result<Operator> {
         Operator::start(&self.options).await
+    }
+
+    /// Starts one that sweeps more often.
+    pub(crate) async fn sweeper(&self) -> Result<Operator> {
+        let interval = self.interval().as_millis().to_string();
+        Operator::start(&self.options.clone().args(["--interval-override-ms", &interval])).await
     }
 
     pub(crate) fn objects(&self) -> f64 {
         f64::from(self.objects)
     }
 
-    /// How often each object is swept.
+    /// How often that one sweeps each object.
     pub(crate) fn interval(&self) -> Duration {
-        self.interval
+        (INTERVAL_OF_ONE * u32::from(self.objects)).max(SHORTEST_INTERVAL)
     }
 
     pub(crate) async fn counts(&self) -> Result<Counts> {
@@ -151,12 +155,11 @@ impl Fleet {
 }
 
 /// How the operator is started. The strict AWS has no quotas unless asked to, and what is measured is the operator, not its patience.
-async fn options(world: &World, interval: Duration) -> Result<OperatorOptions> {
+async fn options(world: &World) -> Result<OperatorOptions> {
     let kubeconfig = kubeconfig_for(&world.control_plane, &world.operator_account).await?;
     Ok(OperatorOptions::new(kubeconfig)
         .args(["--owner-id", "bench", "--operator-namespace", &world.operator_account.namespace])
         .args(["--allow-endpoint-overrides", "--allow-insecure-endpoints"])
-        .args(["--interval-override-ms", &interval.as_millis().to_string()])
         .args(["--iam-reads-per-second", "5000", "--iam-writes-per-second", "5000", "--log", "warn"]))
 }
 

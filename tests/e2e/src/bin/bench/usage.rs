@@ -13,9 +13,7 @@ const TICK: Duration = Duration::from_millis(10);
 pub(crate) struct Usage {
     /// Processor time since it started.
     pub(crate) cpu: Duration,
-    /// Resident memory now, in MiB.
-    pub(crate) resident: f64,
-    /// The most that it ever was.
+    /// The most memory that was ever resident, in MiB.
     pub(crate) peak: f64,
 }
 
@@ -51,11 +49,7 @@ impl Process {
             let line = status.lines().find_map(|line| line.strip_prefix(name))?;
             line.split_whitespace().next()?.parse::<f64>().ok().map(|kib| kib / 1024.0)
         };
-        Ok(Usage {
-            cpu: TICK * ticks,
-            resident: mebibytes("VmRSS:").context("no VmRSS")?,
-            peak: mebibytes("VmHWM:").context("no VmHWM")?,
-        })
+        Ok(Usage { cpu: TICK * ticks, peak: mebibytes("VmHWM:").context("no VmHWM")? })
     }
 }
 
