@@ -123,6 +123,7 @@ fn verdict(Measure { unit, values, .. }: &Measure, sizes: &[usize], limit: Limit
     let at = |size: usize| sizes.iter().position(|known| *known == size).map(|at| values[at]);
     let (text, met) = match limit {
         Limit::At(size, most) => (format!("≤ {} at {size}", unit.show_limit(most)), at(size)? <= most),
+        Limit::Everywhere(_) if values.is_empty() => return None,
         Limit::Everywhere(most) => (format!("≤ {}", unit.show_limit(most)), values.iter().all(|value| *value <= most)),
         Limit::Twice => {
             let (half, whole) = sizes.iter().find_map(|size| Some((at(*size)?, at(2 * size)?)))?;
@@ -149,6 +150,7 @@ mod tests {
         assert_eq!(met(&[1.0, 5.0, 9.0], Limit::At(500, 4.0)), Some(false));
         assert_eq!(met(&[1.0, 5.0, 9.0], Limit::At(5000, 4.0)), None);
         assert_eq!(met(&[1.0, 5.0, 0.0], Limit::Everywhere(5.0)), Some(true));
+        assert_eq!(met(&[], Limit::Everywhere(5.0)), None);
     }
 
     #[test]
