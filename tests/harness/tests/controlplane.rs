@@ -56,7 +56,7 @@ async fn a_custom_kind_and_its_object_are_applied_in_one_go_and_seen_by_kubectl(
 async fn the_kinds_of_this_repository_are_served() {
     let control_plane = control_plane().await.unwrap();
     let kinds = control_plane.kubectl(&["api-resources", "--api-group=sharedkey.dev", "-o", "name"]).unwrap();
-    assert_eq!(kinds, "awsaccounts.sharedkey.dev\nsharedkeys.sharedkey.dev\n");
+    assert_eq!(kinds, "awsaccounts.sharedkey.dev\nexternalsecrets.sharedkey.dev\nsharedkeys.sharedkey.dev\n");
 }
 
 #[tokio::test]
