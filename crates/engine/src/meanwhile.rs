@@ -33,12 +33,12 @@ impl Meanwhile {
     pub fn notices(&self, action: &Action) -> Vec<Notice> {
         let seen = self.outcomes().into_iter().filter(|(_, statements)| !statements.is_empty());
         seen.map(|(outcome, statements)| {
-            let (reason, what) = words(outcome);
+            let (reason, what, advice) = words(outcome);
             let statements: Vec<&str> = statements.iter().map(Statement::to_json).collect();
             Notice {
                 warning: true,
                 reason: reason.to_owned(),
-                note: format!("{action}: {what}: {}", statements.join(", ")),
+                note: format!("{action}: {what}{advice}: {}", statements.join(", ")),
             }
         })
         .collect()
@@ -65,20 +65,19 @@ impl Meanwhile {
     }
 }
 
-/// The reason of an event, and what it says.
-fn words(outcome: CollisionOutcome) -> (&'static str, &'static str) {
+/// The reason of an event, what it says, and what to do.
+fn words(outcome: CollisionOutcome) -> (&'static str, &'static str, &'static str) {
+    let advice = "; what stood there is in the history of the key policy, if they have to be put right";
     match outcome {
-        CollisionOutcome::Lost => (
-            "ForeignStatementLost",
-            "it took away statements that somebody else added at the same moment; what stood there is in the history of the key \
-             policy, if they have to be put right",
-        ),
+        CollisionOutcome::Lost => {
+            ("ForeignStatementLost", "it took away statements that somebody else added at the same moment", advice)
+        }
         CollisionOutcome::Revived => (
             "ForeignStatementRevived",
-            "it brought back statements that somebody else removed at the same moment; what stood there is in the history of the \
-             key policy, if they have to be put right",
+            "it brought back statements that somebody else removed at the same moment",
+            advice,
         ),
-        CollisionOutcome::Gone => ("ForeignStatementGone", "somebody else took away statements right after it"),
+        CollisionOutcome::Gone => ("ForeignStatementGone", "somebody else took away statements right after it", ""),
     }
 }
 

@@ -123,13 +123,11 @@ async fn refused(
         let steps = revoke::departed(&run.record, &named, &run.context.args.owner_id, prune);
         run.steps(&steps, &mut done).await?;
     }
-    let Done { failures, blockers, notices, .. } = done;
-    let failed = failures.iter().map(ToString::to_string).chain(blockers.into_iter().map(|blocker| blocker.message));
-    for failed in failed {
-        refusal.message = format!("{}; what left the spec could not be taken back: {failed}", refusal.message);
+    if let Some(trouble) = done.trouble() {
+        refusal.message = format!("{}; what left the spec could not be taken back: {trouble}", refusal.message);
     }
     let mut summary = summarise::refused(told, &refusal);
-    summary.notices.extend(notices);
+    summary.notices.extend(done.notices);
     Ok(summary)
 }
 
@@ -252,7 +250,10 @@ impl Run<'_> {
         let mut done = Done { undone: undone(&comparison), ..Done::default() };
         self.steps(&plan.steps, &mut done).await?;
         if let Some(retreat) = plan.retreat.take_if(|_| done.is_key_refused()) {
-            self.steps(&[retreat], &mut Done { undone: done.undone.clone(), ..Done::default() }).await?;
+            // On a sheet of its own: what was refused would forbid it.
+            let mut retreated = Done { undone: done.undone.clone(), ..Done::default() };
+            self.steps(&[retreat], &mut retreated).await?;
+            done.extend(retreated);
         }
         plan.blockers.append(&mut done.blockers);
         let after = self.context.aws.observe(desired, &self.record, Duration::ZERO).await;
@@ -363,6 +364,25 @@ pub(crate) struct Done {
 }
 
 impl Done {
+    /// Adds what came of further steps of the same plan.
+    fn extend(&mut self, other: Self) {
+        self.failures.extend(other.failures);
+        self.blockers.extend(other.blockers);
+        self.notices.extend(other.notices);
+        self.returns = self.returns.max(other.returns);
+        self.meanwhile.extend(other.meanwhile);
+    }
+
+    /// Why something could not be written, if something could not.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let failures = self.failures.iter().map(ToString::to_string);
+        let mut told: Vec<String> =
+            failures.chain(self.blockers.iter().map(|blocker| blocker.message.clone())).collect();
+        // One closed account fails every step in it with the same words.
+        told.dedup();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+
     /// Whether AWS refuses the key policy because of what it says.
     fn is_key_refused(&self) -> bool {
         let refused =

@@ -41,21 +41,22 @@ pub(crate) async fn unshare(object: &SharedKey, context: &Context) -> Result<Act
     let steps = revoke::unshare(&record, &context.args.owner_id, object.spec.prune_foreign_orphans);
     let (mut run, mut done) = (Run { context, name, record }, Done::default());
     run.steps(&steps, &mut done).await?;
-    let Done { failures, blockers, notices, returns, .. } = done;
-    context.events.publish(object, &notices).await;
+    context.events.publish(object, &done.notices).await;
     if run.record.targets.is_empty() {
         let others = others(object, &run).await;
         return release(object, context, &run.name, others).await;
     }
-    let refusals = blockers.into_iter().map(|blocker| blocker.message);
-    let mut told: Vec<String> = failures.iter().map(ToString::to_string).chain(refusals).collect();
-    // One closed account fails every step in it with the same words.
-    told.dedup();
-    if let Some(returns) = returns.filter(|_| told.is_empty()) {
-        return settling(object, &run, returns).await;
+    if object.annotations().get(ABANDON).is_some_and(|value| value == "true") {
+        let left = remains(&run.record, "the object was abandoned");
+        return release(object, context, &run.name, Some(left)).await;
     }
-    let why = if told.is_empty() { "not everything is gone yet".to_owned() } else { told.join("; ") };
-    blocked(object, context, &run.name, &run.record, &why, &failures).await
+    match (done.trouble(), done.returns) {
+        (None, Some(returns)) => settling(object, &run, returns).await,
+        (trouble, _) => {
+            let why = trouble.unwrap_or_else(|| "not everything is gone yet".to_owned());
+            blocked(object, &run, &why, &done.failures).await
+        }
+    }
 }
 
 /// What statements of others still allow to those with whom it was shared. An object that may no longer be told of them is not.
@@ -95,17 +96,12 @@ fn beginning(record: &Record) -> String {
 /// Something is left: waits for it, or lets go of it where that is safe or asked for.
 async fn blocked(
     object: &SharedKey,
-    context: &Context,
-    name: &ObjectName,
-    record: &Record,
+    Run { context, name, record }: &Run<'_>,
     why: &str,
     failures: &[Failure],
 ) -> Result<Action, Error> {
     let of_key = |resource: &Resource| matches!(resource, Resource::Statement { .. });
     let key_half = record.targets.iter().any(|target| of_key(&target.resource));
-    if is_abandoned(object) {
-        return release(object, context, name, Some(remains(record, "the object was abandoned"))).await;
-    }
     if !key_half && waited(object) >= context.args.deletion_timeout() {
         let seconds = context.args.deletion_timeout_seconds;
         let why = format!("the accounts could not be reached for {seconds} s ({why})");
@@ -113,10 +109,7 @@ async fn blocked(
     }
     // The texts of AWS come last: a condition's message is bounded, and these are long.
     let advice = if key_half { format!(" (annotate it with {ABANDON}=true to let go of it)") } else { String::new() };
-    let message = format!("being deleted, still in AWS{advice}: {}; {why}", beginning(record));
-    let now = now();
-    let summary = summarise::deleting(&told(object, &now), Reason::Deleting, &message);
-    publish(object, context, &summary).await?;
+    tell(object, context, &format!("being deleted, still in AWS{advice}: {}; {why}", beginning(record))).await?;
     let class = failures.iter().map(|failure| failure.class).min().unwrap_or(Class::Transient);
     Ok(Action::requeue(context.wait(&name.to_string(), class)))
 }
@@ -125,25 +118,23 @@ async fn blocked(
 /// for that.
 async fn settling(
     object: &SharedKey,
-    Run { context, name, record }: &Run<'_>,
+    Run { context, record, .. }: &Run<'_>,
     returns: Duration,
 ) -> Result<Action, Error> {
-    if is_abandoned(object) {
-        return release(object, context, name, Some(remains(record, "the object was abandoned"))).await;
-    }
     let message = format!(
         "being deleted, gone from AWS; a write of the key policy that AWS has not answered may still be performed, so it is looked at once \
          more at {} (annotate it with {ABANDON}=true to let go of it): {}",
         later(returns),
         beginning(record),
     );
-    let summary = summarise::deleting(&told(object, &now()), Reason::Deleting, &message);
-    publish(object, context, &summary).await?;
+    tell(object, context, &message).await?;
     Ok(Action::requeue(returns))
 }
 
-fn is_abandoned(object: &SharedKey) -> bool {
-    object.annotations().get(ABANDON).is_some_and(|value| value == "true")
+/// Says in status what the end of an object waits for.
+async fn tell(object: &SharedKey, context: &Context, message: &str) -> Result<(), Error> {
+    let summary = summarise::deleting(&told(object, &now()), Reason::Deleting, message);
+    publish(object, context, &summary).await
 }
 
 /// How long the object has been waiting for its end.

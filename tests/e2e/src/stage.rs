@@ -213,10 +213,7 @@ impl Stage {
 
     /// Waits until an object is ready, and nothing is on its way any more.
     pub async fn ready(&self, name: &str) -> Result<SharedKey> {
-        self.wait(name, "Ready and InSync", |status| {
-            is(status, "Ready", "True") && is(status, "InSync", "True") && !is(status, "Reconciling", "True")
-        })
-        .await
+        self.wait(name, "Ready and InSync", is_settled).await
     }
 
     /// Waits until drift of a kind is reported, and returns it.
@@ -310,6 +307,11 @@ async fn verify(who: &Identity, probe: &Probe, wanted: impl Fn(&Attempt) -> bool
 /// Whether a condition has a status.
 pub fn is(status: &SharedKeyStatus, type_: &str, value: &str) -> bool {
     status.conditions.iter().any(|condition| condition.type_ == type_ && condition.status == value)
+}
+
+/// Ready, and nothing on its way any more.
+pub fn is_settled(status: &SharedKeyStatus) -> bool {
+    is(status, "Ready", "True") && is(status, "InSync", "True") && !is(status, "Reconciling", "True")
 }
 
 /// A spec that shares a key with one consumer, `partner`, with these fields.

@@ -5,6 +5,9 @@ use sharedkey_harness::aws::{Account, Calls, Count};
 
 use crate::Stage;
 
+/// The operator, in the accounts that it has entered.
+pub const IN_ACCOUNTS: &str = "arn:*:assumed-role/sharedkey-operator/*";
+
 impl Stage {
     /// The operator's calls in an account, by service, operation and result. Logins are not among them: STS counts those for
     /// the account that they come from.
@@ -32,9 +35,10 @@ impl Stage {
 }
 
 fn by_operator(account: &Account) -> Calls {
-    Calls::all().account(account).principal("arn:*:assumed-role/sharedkey-operator/*")
+    Calls::all().account(account).principal(IN_ACCOUNTS)
 }
 
-fn reads(operation: &str) -> bool {
+/// Whether an operation of AWS changes nothing.
+pub fn reads(operation: &str) -> bool {
     ["Get", "List", "Describe"].iter().any(|verb| operation.starts_with(verb))
 }

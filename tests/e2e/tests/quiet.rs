@@ -14,8 +14,10 @@ use futures::future::try_join_all;
 use kube::{ResourceExt as _, api::ListParams};
 use serde_json::{Value, json};
 use sharedkey_api::conditions::Reason;
-use sharedkey_e2e::{History, Service, Stage, allowed, is_for, key_document, spec};
-use sharedkey_harness::{aws::Calls, metrics::Metrics, wait_for};
+use sharedkey_e2e::{
+    History, IN_ACCOUNTS, Service, Stage, allowed, is_for, key_document, reconciles, spec, statuses_written,
+};
+use sharedkey_harness::{aws::Calls, wait_for};
 
 /// How often every object is swept.
 const SWEEPS: u32 = 1000;
@@ -81,7 +83,7 @@ async fn a_thousand_quiet_sweeps_report_nothing_write_nothing_and_ask_what_the_d
     // Then nothing was ever drift, from the first write on, and no status was written since
     another_team.has_written_often()?;
     seen.no_drift()?;
-    let written = writes(&service.operator.metrics().await?) - writes(&start);
+    let written = statuses_written(&service.operator.metrics().await?) - statuses_written(&start);
     ensure!(written < 0.5, "{written} statuses were written");
     assert_eq!(versions(&stage).await?, before);
 
@@ -192,7 +194,7 @@ async fn principals_are_shuffled(stage: &Stage) -> Result<()> {
 }
 
 fn by_operator() -> Calls {
-    Calls::all().principal("arn:*:assumed-role/sharedkey-operator/*")
+    Calls::all().principal(IN_ACCOUNTS)
 }
 
 /// How often each operation was called, whatever came of it. An AwsAccount is looked at every five minutes for its own sake.
@@ -210,12 +212,4 @@ async fn asked(stage: &Stage) -> Result<BTreeMap<String, f64>> {
 async fn versions(stage: &Stage) -> Result<BTreeMap<String, Option<String>>> {
     let keys = stage.keys().list(&ListParams::default()).await?;
     Ok(keys.into_iter().map(|key| (key.name_any(), key.resource_version())).collect())
-}
-
-fn reconciles(metrics: &Metrics) -> f64 {
-    metrics.sum("sharedkey_reconciles_total", &[("kind", "SharedKey")])
-}
-
-fn writes(metrics: &Metrics) -> f64 {
-    metrics.sum("sharedkey_status_writes_total", &[("kind", "SharedKey")])
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sharedkey_e2e::IN_ACCOUNTS;
 use sharedkey_harness::aws::{Account, Fault};
 
 /// As often as the SDK tries a call by itself.
@@ -28,6 +29,6 @@ impl Blow {
             Self::Performed => Fault::hang(FOR_GOOD).after_call(),
             Self::AnswerLost => Fault::answer_lost().times(ALL_ATTEMPTS),
         };
-        fault.account(account).principal("arn:*:assumed-role/sharedkey-operator/*").writes().skip(skip)
+        fault.account(account).principal(IN_ACCOUNTS).writes().skip(skip)
     }
 }

@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use kube::api::DeleteParams;
 use serde_json::json;
 use sharedkey_api::conditions::Reason;
-use sharedkey_e2e::{DEADLINE, Home, INTERVAL, Service, Stage, denied, has_sid, is, says};
+use sharedkey_e2e::{DEADLINE, Home, IN_ACCOUNTS, INTERVAL, Service, Stage, denied, has_sid, is, says};
 use sharedkey_harness::{
     aws::{Calls, Fault, FaultId},
     wait_for,
@@ -87,7 +87,7 @@ async fn when_a_consumer_leaves(home: &Home, partition: &str) -> Result<()> {
 /// The first write of the key policy gets no answer, and is performed when the fault is removed.
 async fn hanging(stage: &Stage) -> Result<FaultId> {
     let fault = Fault::hang(Duration::from_mins(5)).operation("PutKeyPolicy").account(&stage.owner.account).times(1);
-    stage.home.world.aws.inject(&fault.principal("arn:*:assumed-role/sharedkey-operator/*")).await
+    stage.home.world.aws.inject(&fault.principal(IN_ACCOUNTS)).await
 }
 
 async fn stated(stage: &Stage, consumer: &str) -> Result<bool> {

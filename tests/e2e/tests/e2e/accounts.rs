@@ -4,7 +4,9 @@ use anyhow::{Result, ensure};
 use kube::{Api, api::DeleteParams};
 use serde_json::json;
 use sharedkey_api::{AwsAccount, DriftKind, VerdictValue, conditions::Reason};
-use sharedkey_e2e::{DEADLINE, Hands, Side, Stage, allowed, denied, has_sid, is, key_document, says, spec};
+use sharedkey_e2e::{
+    DEADLINE, Hands, IN_ACCOUNTS, Side, Stage, allowed, denied, has_sid, is, key_document, says, spec,
+};
 use sharedkey_harness::{aws::Calls, wait_for, wait_for_object};
 
 #[tokio::test]
@@ -134,8 +136,7 @@ async fn a_suspended_object_is_left_alone_until_it_is_resumed() -> Result<()> {
     stage.patch("orders", json!({"spec": {"suspend": true}})).await?;
     stage.look("canary").await?;
     stage.look("canary").await?;
-    let about_the_key =
-        Calls::all().resource(&format!("*{}*", stage.key.id)).principal("*:assumed-role/sharedkey-operator/*");
+    let about_the_key = Calls::all().resource(&format!("*{}*", stage.key.id)).principal(IN_ACCOUNTS);
     stage.home.world.aws.forget(&about_the_key).await?;
 
     // When its statement is deleted, then nobody looks, and nobody writes

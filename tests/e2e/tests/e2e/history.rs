@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use sharedkey_api::CollisionOutcome;
-use sharedkey_e2e::{DEADLINE, Stage, allowed, foreign, has_sid, key_document, says};
+use sharedkey_e2e::{DEADLINE, IN_ACCOUNTS, Stage, allowed, foreign, has_sid, key_document, says};
 use sharedkey_harness::{aws::Fault, wait_for};
 
 /// A key that is shared, and whose owner lost what others had stated.
@@ -140,7 +140,7 @@ async fn what_a_write_of_the_operator_undid_is_named_in_status_and_comes_back() 
         let (owner, aws) = (&stage.owner.account, &stage.home.world.aws);
         let by_operator = |seconds: u64, operation: &str| {
             let fault = Fault::hang(Duration::from_secs(seconds)).operation(operation).account(owner).times(1);
-            fault.principal("arn:*:assumed-role/sharedkey-operator/*")
+            fault.principal(IN_ACCOUNTS)
         };
         let write = aws.inject(&by_operator(4, "PutKeyPolicy")).await?;
         // Before it come the reading of the sweep, and those before and after the document is kept.

@@ -5,10 +5,10 @@ use futures::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
 use kube::api::ListParams;
 use serde_json::json;
 use sharedkey_api::SharedKeyStatus;
-use sharedkey_e2e::{History, Home, Stage, is, key_document, spec};
+use sharedkey_e2e::{History, Home, Stage, is, is_settled, key_document, spec};
 use sharedkey_harness::{aws::Key, wait_for};
 
-use crate::{LONGEST, is_settled};
+use crate::LONGEST;
 
 /// Stages: each has two accounts.
 const STAGES: u16 = 2;

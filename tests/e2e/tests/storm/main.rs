@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use futures::future::try_join_all;
-use sharedkey_api::SharedKeyStatus;
-use sharedkey_e2e::{Home, Service, is};
+use sharedkey_e2e::{Home, IN_ACCOUNTS, Service, reconciles, statuses_written};
 use sharedkey_harness::{
     Operator,
     aws::{Fault, FaultId},
@@ -29,9 +28,6 @@ const LONGEST: Duration = Duration::from_mins(3);
 const TIMEOUT: Duration = Duration::from_secs(11);
 /// Sweeps of all objects that are looked at, in the storm and in the quiet after it.
 const SWEEPS: f64 = 1.5;
-
-/// The operator, where it has entered an account.
-const IN_ACCOUNTS: &str = "arn:*:assumed-role/sharedkey-operator/*";
 
 /// What goes wrong, and how often: of all calls 30 in a hundred. The few that are not answered in time take ten seconds each: half of
 /// them were performed, half never are.
@@ -67,9 +63,9 @@ async fn two_hundred_objects_come_true_while_every_third_call_fails() -> Result<
 
     // And when AWS is well again, nothing is written any more
     fleet.forget_calls().await?;
-    let before = statuses_written(&operator).await?;
+    let before = statuses_written(&operator.metrics().await?);
     swept(&operator).await?;
-    let written = statuses_written(&operator).await? - before;
+    let written = statuses_written(&operator.metrics().await?) - before;
     ensure!(written < 0.5, "{written} statuses were written on a quiet day");
     fleet.nothing_written().await
 }
@@ -94,23 +90,11 @@ async fn end(home: &Home, storm: &[FaultId]) -> Result<()> {
 
 /// Waits until every object was reconciled so often again.
 async fn swept(operator: &Operator) -> Result<()> {
-    let reconciles = async || -> Result<f64> {
-        Ok(operator.metrics().await?.sum("sharedkey_reconciles_total", &[("kind", "SharedKey")]))
-    };
-    let goal = reconciles().await? + SWEEPS * f64::from(Fleet::OBJECTS);
+    let goal = reconciles(&operator.metrics().await?) + SWEEPS * f64::from(Fleet::OBJECTS);
     wait_for("sweeps", LONGEST, async || {
-        let count = reconciles().await?;
+        let count = reconciles(&operator.metrics().await?);
         ensure!(count >= goal, "{count} of {goal} reconciles");
         Ok(())
     })
     .await
-}
-
-async fn statuses_written(operator: &Operator) -> Result<f64> {
-    Ok(operator.metrics().await?.sum("sharedkey_status_writes_total", &[("kind", "SharedKey")]))
-}
-
-/// Ready, and nothing on its way.
-fn is_settled(status: &SharedKeyStatus) -> bool {
-    is(status, "Ready", "True") && is(status, "InSync", "True") && !is(status, "Reconciling", "True")
 }

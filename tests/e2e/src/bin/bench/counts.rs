@@ -2,10 +2,9 @@
 
 use anyhow::Result;
 use kube::Client;
+use sharedkey_e2e::{IN_ACCOUNTS, reads};
 use sharedkey_harness::{World, aws::Calls, metrics::Metrics};
 
-/// The operator, where it has entered an account.
-const IN_ACCOUNTS: &str = "arn:*:assumed-role/sharedkey-operator/*";
 /// What the operator writes. Components of the control plane write leases and their own objects beside it.
 const RESOURCES: [&str; 4] = ["sharedkeys", "awsaccounts", "configmaps", "events"];
 const VERBS: [&str; 5] = ["POST", "PUT", "PATCH", "APPLY", "DELETE"];
@@ -28,10 +27,9 @@ impl Counts {
         let mut counts = Self::default();
         for call in world.aws.counts(&Calls::all().principal(IN_ACCOUNTS)).await? {
             let count = f64::from(u32::try_from(call.count)?);
-            let reads = ["Get", "List", "Describe"].iter().any(|verb| call.operation.starts_with(verb));
             counts.aws += count;
             counts.kms += if call.service == "kms" { count } else { 0.0 };
-            counts.aws_writes += if reads { 0.0 } else { count };
+            counts.aws_writes += if reads(&call.operation) { 0.0 } else { count };
         }
         let metrics = client.request_text(http::Request::get("/metrics").body(Vec::new())?).await?;
         let metrics = Metrics::parse(&metrics);

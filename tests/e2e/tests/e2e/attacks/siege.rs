@@ -7,15 +7,12 @@ use kube::{
 };
 use serde_json::{Value, json};
 use sharedkey_api::{AwsAccount, conditions::Reason};
-use sharedkey_e2e::{DEADLINE, Hands, Side, Stage, is_for, key_document, says, spec};
+use sharedkey_e2e::{DEADLINE, Hands, IN_ACCOUNTS, Side, Stage, is_for, key_document, says, spec};
 use sharedkey_harness::{
     aws::{Calls, Key},
     cluster::{ServiceAccountRef, apply, client_as},
     wait_for, wait_for_object,
 };
-
-/// The operator in the accounts that it enters.
-const OPERATOR: &str = "arn:*:assumed-role/sharedkey-operator/*";
 
 /// A namespace whose writer is an attacker, with a key, a role and a user that are opened to it, and things beside them that are not.
 pub(crate) struct Siege {
@@ -159,7 +156,7 @@ impl Siege {
         asked.retain(|call| !["GetCallerIdentity", "GetAccountSummary"].contains(&call.operation.as_str()));
         ensure!(asked.is_empty(), "the credentials of an account are used that is not opened: {asked:?}");
         for name in [self.secret.id.as_str(), "alias/secret", "Admin", &self.hidden_key.id] {
-            let calls = Calls::all().principal(OPERATOR).resource(&format!("*{name}"));
+            let calls = Calls::all().principal(IN_ACCOUNTS).resource(&format!("*{name}"));
             let about = self.stage.home.world.aws.log(&calls, 0).await?;
             let here = [self.stage.owner.account.id(), self.stage.partner.account.id()];
             let about: Vec<_> = about.iter().filter(|call| here.contains(&call.account.as_str())).collect();

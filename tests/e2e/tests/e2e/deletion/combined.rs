@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, api::DeleteParams};
 use serde_json::json;
 use sharedkey_api::AwsAccount;
-use sharedkey_e2e::{DEADLINE, allowed, denied, says};
+use sharedkey_e2e::{DEADLINE, IN_ACCOUNTS, allowed, denied, says};
 use sharedkey_harness::{aws::Fault, wait_for};
 
 use super::{has_statement, policies, shared, what_remains};
@@ -15,7 +15,7 @@ async fn the_end_of_a_key_does_not_keep_what_was_shared_of_it() -> Result<()> {
     // Given a shared key that KMS does not know any more
     let (stage, _) = shared("aws").await?;
     let gone = Fault::error("NotFoundException", "there is no such key").service("kms");
-    let gone = gone.resource(&format!("*{}", stage.key.id)).principal("arn:*:assumed-role/sharedkey-operator/*");
+    let gone = gone.resource(&format!("*{}", stage.key.id)).principal(IN_ACCOUNTS);
     let gone = stage.home.world.aws.inject(&gone).await?;
 
     // When the object is deleted, then it goes, and the other half with it
