@@ -15,10 +15,43 @@ const CONTENDED_TIMES: usize = 3;
 /// In so many seconds (design §5).
 pub const CONTENDED_WITHIN: i64 = 30 * 60;
 
+/// What kind of object has written something.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::IntoStaticStr,
+)]
+pub enum Kind {
+    /// A `SharedKey`. Records that name no kind are older than the other kinds.
+    #[default]
+    SharedKey,
+    /// An `ExternalSecret`.
+    ExternalSecret,
+}
+
+impl Kind {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// All that one object has written, and the key that it is bound to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
+    /// The kind of the object.
+    #[serde(default, skip_serializing_if = "Kind::is_default")]
+    pub kind: Kind,
     /// The object, so that a record found under a hashed name says whose it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<ObjectName>,
@@ -288,6 +321,15 @@ mod tests {
         record.confirm(target("one"));
         let json = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<Record>(&json).unwrap(), record);
+    }
+
+    #[test]
+    fn a_record_without_a_kind_is_a_shared_keys() {
+        let record: Record = serde_json::from_str(r#"{"object": {"namespace": "team", "name": "orders"}}"#).unwrap();
+        assert_eq!(record.kind, Kind::SharedKey);
+        assert!(!serde_json::to_string(&record).unwrap().contains("kind"));
+        let record = Record { kind: Kind::ExternalSecret, ..record };
+        assert!(serde_json::to_string(&record).unwrap().contains(r#""kind":"ExternalSecret""#));
     }
 
     #[test]
