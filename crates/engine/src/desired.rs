@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use sharedkey_api::{DeletionPolicy, Mode, Quotas};
 use sharedkey_policy::{
     AccountId, AliasArn, EntityArn, KeyArn, Partition, PolicyArn, PolicyDocument, Region, Statement, StatementBuilder,
-    glob_match, root_arn,
+    root_arn,
 };
 
 use crate::{
+    delegate::{Delegate, Given},
     ledger::Resource,
     names::{Names, Part},
     resolve::Refusal,
@@ -220,35 +221,28 @@ impl DesiredConsumer {
         PolicyDocument::from_statements(statements)
     }
 
+    /// What stands on its side, once the key is known.
+    pub fn delegate(&self, key: Option<&KeyArn>) -> Delegate<'_> {
+        Delegate {
+            name: &self.name,
+            account: &self.account,
+            reach: self.reach.as_ref(),
+            principals: &self.principals,
+            opened: &self.opened,
+            delegation: self.delegation,
+            document: key.map(|key| self.delegation_document(key)),
+            given: Given::Key(&self.actions),
+        }
+    }
+
     /// The managed policy that delegates to the consumer's principals.
-    ///
-    /// # Panics
-    /// Never: our policy names keep to IAM's alphabet and length.
     pub fn managed_policy(&self, names: &Names, partition: Partition) -> PolicyArn {
-        #[expect(clippy::expect_used, reason = "our policy names keep to IAM's alphabet and length")]
-        PolicyArn::new(partition, self.account.clone(), &names.policy_name(&self.name)).expect("a legal policy name")
+        self.delegate(None).managed_policy(names, partition)
     }
 
     /// The resources that delegate to one principal, as they are known to the ledger.
     pub fn delegated_by(&self, names: &Names, principal: &EntityArn) -> Vec<Resource> {
-        match self.delegation {
-            Delegation::None => Vec::new(),
-            Delegation::InlinePolicy => {
-                vec![Resource::InlinePolicy { entity: principal.clone(), name: names.policy_name(&self.name) }]
-            }
-            Delegation::ManagedPolicy => {
-                let policy = self.managed_policy(names, principal.partition());
-                vec![
-                    Resource::ManagedPolicy { policy: policy.clone() },
-                    Resource::Attachment { policy, entity: principal.clone() },
-                ]
-            }
-        }
-    }
-
-    /// Whether the object may be told of a principal that its spec does not name.
-    pub fn may_know(&self, principal: &EntityArn) -> bool {
-        self.opened.iter().any(|pattern| glob_match(pattern, &principal.resource()))
+        self.delegate(None).delegated_by(names, principal)
     }
 
     /// Whether the other account's administrators attach their half themselves.

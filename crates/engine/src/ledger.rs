@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sharedkey_policy::{AccountId, AliasArn, EntityArn, KeyArn, Partition, PolicyArn};
+use sharedkey_api::SecretDeletionPolicy;
+use sharedkey_policy::{AccountId, AliasArn, EntityArn, KeyArn, Partition, PolicyArn, Region, SecretName};
 
 use crate::names::ObjectName;
 
@@ -69,6 +70,23 @@ pub struct Record {
     /// them to another. Whoever is created under such an ARN is still somebody else (D§1.4).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub principals: BTreeMap<EntityArn, String>,
+    /// Fingerprint of the secret's key and labelled versions when all of them were found to be encrypted with it: they are listed
+    /// again when either has changed. Known of an `ExternalSecret`, and nothing that was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versions: Option<String>,
+    /// The Kubernetes Secret to which the value was written last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<WrittenTarget>,
+}
+
+/// A Kubernetes Secret to which a value was written, and what becomes of it when the object no longer names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WrittenTarget {
+    /// Its name.
+    pub name: String,
+    /// As the spec said when it was written.
+    pub deletion_policy: SecretDeletionPolicy,
 }
 
 /// One thing of ours in AWS.
@@ -77,13 +95,14 @@ pub struct Record {
 pub struct Target {
     /// What it is.
     pub resource: Resource,
-    /// The consumer of the spec that it was written for.
+    /// The consumer or reader of the spec that it was written for; empty for the secret itself.
     pub consumer: String,
     /// The `AwsAccount` through which it was written, and through which it is removed.
     pub account_ref: String,
     /// Whether the write is known to have happened.
     pub state: State,
-    /// Fingerprint of what was last written. For a target that is only intended: of what was about to be written.
+    /// Fingerprint of what was last written. For a target that is only intended: of what was about to be written. For a secret its
+    /// ARN, once it is known; for a value the id of its version.
     pub fingerprint: String,
     /// The unique ids behind the principals when they were last written (statements only): a role that was deleted and
     /// created again has another (D§1.4).
@@ -143,12 +162,68 @@ pub enum Resource {
         /// The role or user.
         entity: EntityArn,
     },
+    /// A secret that was made or taken over, with the tags that say so.
+    Secret {
+        /// The secret.
+        secret: SecretName,
+    },
+    /// What a secret is, beside that it exists. It goes with the secret.
+    SecretAspect {
+        /// The secret.
+        secret: SecretName,
+        /// Which part of it.
+        aspect: Aspect,
+    },
+    /// A statement in the resource policy of a secret.
+    SecretStatement {
+        /// The secret.
+        secret: SecretName,
+        /// The statement's Sid.
+        sid: String,
+    },
+    /// The copy of a secret in another Region.
+    Replica {
+        /// The secret.
+        secret: SecretName,
+        /// Where the copy is.
+        region: Region,
+    },
+}
+
+/// A part of a secret that is written and compared on its own.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::Display, strum::EnumIter,
+)]
+#[serde(rename_all = "camelCase")]
+#[strum(serialize_all = "lowercase")]
+pub enum Aspect {
+    /// The key that encrypts it.
+    Key,
+    /// Its description.
+    Description,
+    /// The tags that the spec asks for.
+    Tags,
+    /// Its value.
+    Value,
 }
 
 impl Resource {
     /// Whether it is the statement with this Sid.
     pub fn is_statement(&self, sid: &str) -> bool {
-        matches!(self, Self::Statement { sid: known, .. } if known == sid)
+        matches!(self, Self::Statement { sid: known, .. } | Self::SecretStatement { sid: known, .. } if known == sid)
+    }
+
+    /// The secret that it is, or is a part of.
+    pub fn secret(&self) -> Option<&SecretName> {
+        match self {
+            Self::Secret { secret }
+            | Self::SecretAspect { secret, .. }
+            | Self::SecretStatement { secret, .. }
+            | Self::Replica { secret, .. } => Some(secret),
+            Self::Statement { .. } | Self::InlinePolicy { .. } | Self::ManagedPolicy { .. } | Self::Attachment { .. } => {
+                None
+            }
+        }
     }
 
     /// The partition in which the resource lives.
@@ -157,6 +232,10 @@ impl Resource {
             Self::Statement { key, .. } => key.partition(),
             Self::InlinePolicy { entity, .. } => entity.partition(),
             Self::ManagedPolicy { policy } | Self::Attachment { policy, .. } => policy.partition(),
+            Self::Secret { secret }
+            | Self::SecretAspect { secret, .. }
+            | Self::SecretStatement { secret, .. }
+            | Self::Replica { secret, .. } => secret.partition(),
         }
     }
 
@@ -166,6 +245,10 @@ impl Resource {
             Self::Statement { key, .. } => Some(key.account().clone()),
             Self::InlinePolicy { entity, .. } | Self::Attachment { entity, .. } => Some(entity.account().clone()),
             Self::ManagedPolicy { policy } => policy.account().cloned(),
+            Self::Secret { secret }
+            | Self::SecretAspect { secret, .. }
+            | Self::SecretStatement { secret, .. }
+            | Self::Replica { secret, .. } => Some(secret.account().clone()),
         }
     }
 }
@@ -177,6 +260,10 @@ impl std::fmt::Display for Resource {
             Self::InlinePolicy { entity, name } => write!(f, "inline policy {name:?} of {entity}"),
             Self::ManagedPolicy { policy } => write!(f, "managed policy {policy}"),
             Self::Attachment { policy, entity } => write!(f, "{policy} attached to {entity}"),
+            Self::Secret { secret } => write!(f, "secret {secret}"),
+            Self::SecretAspect { secret, aspect } => write!(f, "{aspect} of secret {secret}"),
+            Self::SecretStatement { secret, sid } => write!(f, "statement {sid:?} in the resource policy of {secret}"),
+            Self::Replica { secret, region } => write!(f, "replica of {secret} in Region {region}"),
         }
     }
 }

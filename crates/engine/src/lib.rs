@@ -1,4 +1,4 @@
-//! What is decided about a `SharedKey`, as pure functions over plain data.
+//! What is decided about a `SharedKey` and an `ExternalSecret`, as pure functions over plain data.
 //!
 //! A reconcile reads as one sentence: resolve → observe → compare → plan → apply → summarise. `resolve`, `compare`, `plan` and
 //! `summarise` live here; `observe` and `apply` need clients and live in `sharedkey-aws`. Nothing in this crate knows a
@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod backoff;
 pub mod compare;
+pub mod delegate;
 pub mod desired;
 pub mod history;
 pub mod ledger;
@@ -18,6 +19,7 @@ pub mod plan;
 pub mod problem;
 pub mod resolve;
 pub mod revoke;
+pub mod secret;
 pub mod summarise;
 mod text;
 pub mod verdict;

@@ -4,6 +4,7 @@
 //! objects never share a name.
 
 use std::{
+    collections::BTreeMap,
     fmt::{self, Write as _},
     str::FromStr,
 };
@@ -11,6 +12,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sharedkey_policy::Sid;
+
+use crate::ledger::Kind;
 
 /// How every Sid begins that a SharedKey's operator writes into a key policy, whatever its owner id.
 const SID_PREFIX: &str = "SharedKey/";
@@ -21,6 +24,12 @@ const MAX_POLICY_NAME: usize = 128;
 /// Hex digits of the digest that ends a shortened name. What stays in front of it always holds the owner id and the whole
 /// namespace (at most 107 characters), so a collision that somebody computes stays inside his own namespace.
 const TAIL: usize = 16;
+
+/// Hex digits in the Sid of a secret's statement: of the owner id, of the object, and of the reader. 96 bits of the object keep one
+/// tenant from finding names under which his statements pass for another's.
+const SECRET_SID: [usize; 3] = [16, 24, 16];
+/// How every Sid begins that is written into the resource policy of a secret.
+const SECRET_SID_PREFIX: &str = "SharedKey";
 
 /// Which operator owns a statement: two clusters fed from one Git repository must not remove each other's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -51,17 +60,30 @@ impl fmt::Display for OwnerId {
 }
 
 impl OwnerId {
-    /// Whether a Sid was written by an operator of this owner id, for whichever object.
+    /// Whether a Sid was written by an operator of this owner id, for whichever object: in a key policy or in a secret's.
     pub fn wrote(&self, sid: &str) -> bool {
-        sid.strip_prefix(SID_PREFIX)
-            .and_then(|rest| rest.strip_prefix(self.0.as_str()))
-            .is_some_and(|rest| rest.starts_with('/'))
+        match sid.strip_prefix(SID_PREFIX) {
+            Some(rest) => rest.strip_prefix(self.0.as_str()).is_some_and(|rest| rest.starts_with('/')),
+            None => is_of_secret(sid) && sid.starts_with(&self.secret_sid()),
+        }
+    }
+
+    /// How the Sids in policies of secrets begin. Only letters and digits are legal there, so what a name says is hashed.
+    fn secret_sid(&self) -> String {
+        format!("{SECRET_SID_PREFIX}{}", &digest(&[&self.0])[..SECRET_SID[0]])
     }
 }
 
 /// Whether a Sid was written for a SharedKey, by an operator of whichever owner id.
 pub fn of_any_shared_key(sid: &str) -> bool {
     sid.starts_with(SID_PREFIX)
+}
+
+/// Whether a Sid has the form of those in policies of secrets, whatever the owner id.
+fn is_of_secret(sid: &str) -> bool {
+    let digits: usize = SECRET_SID.iter().sum();
+    let hashed = sid.strip_prefix(SECRET_SID_PREFIX);
+    hashed.is_some_and(|hashed| hashed.len() == digits && hashed.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// A namespaced object, by name: what a backup restores keeps its name and loses its uid.
@@ -108,13 +130,24 @@ impl Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     owner: OwnerId,
+    kind: Kind,
     object: ObjectName,
 }
 
 impl Names {
-    /// The names of an object under an owner id.
+    /// The names of a `SharedKey` under an owner id.
     pub fn new(owner: OwnerId, object: ObjectName) -> Self {
-        Self { owner, object }
+        Self { owner, kind: Kind::SharedKey, object }
+    }
+
+    /// The names of an `ExternalSecret` under an owner id. They are never those of a `SharedKey` of the same name.
+    pub fn of_secret(owner: OwnerId, object: ObjectName) -> Self {
+        Self { owner, kind: Kind::ExternalSecret, object }
+    }
+
+    /// The kind of the object.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// The operator that writes.
@@ -146,23 +179,68 @@ impl Names {
         shorten(sid, MAX_SID).parse().expect("a Kubernetes name is a legal Sid")
     }
 
-    /// Whether a Sid is one of this object's, for whichever consumer. A Sid of ours that had to be shortened may not show it.
+    /// The Sid of a reader's statement in a secret's resource policy, where only letters and digits are legal (D§1.1).
+    ///
+    /// # Panics
+    /// Never: letters and digits are a legal Sid.
+    pub fn secret_sid(&self, reader: &str) -> Sid {
+        #[expect(clippy::expect_used, reason = "letters and digits are a legal Sid")]
+        format!("{}{}", self.secret_sid_of_object(), &digest(&[reader])[..SECRET_SID[2]]).parse().expect("a legal Sid")
+    }
+
+    fn secret_sid_of_object(&self) -> String {
+        let ObjectName { namespace, name } = &self.object;
+        format!("{}{}", self.owner.secret_sid(), &digest(&[namespace, name])[..SECRET_SID[1]])
+    }
+
+    /// Whether a Sid is one of this object's, for whichever consumer or reader. A Sid of a `SharedKey` that had to be shortened may
+    /// not show it.
     pub fn own_sid(&self, sid: &str) -> bool {
         let ObjectName { namespace, name } = &self.object;
-        sid.starts_with(&format!("{SID_PREFIX}{}/{namespace}/{name}/", self.owner))
+        match self.kind {
+            Kind::SharedKey => sid.starts_with(&format!("{SID_PREFIX}{}/{namespace}/{name}/", self.owner)),
+            Kind::ExternalSecret => self.owner.wrote(sid) && sid.starts_with(&self.secret_sid_of_object()),
+        }
     }
 
     /// Whether the name of a policy in IAM is one of this object's, in the same way.
     pub fn own_policy(&self, policy: &str) -> bool {
-        let ObjectName { namespace, name } = &self.object;
-        policy.starts_with(&format!("sharedkey@{}@{namespace}@{name}@", self.owner))
+        policy.starts_with(&self.policy_prefix())
     }
 
-    /// The name of a consumer's policy in IAM. Kubernetes names are lower case, so IAM's case-insensitive uniqueness (D§4.3)
+    /// No name in Kubernetes holds `=`, so a `SharedKey` never has the names of an `ExternalSecret`.
+    fn policy_prefix(&self) -> String {
+        let ObjectName { namespace, name } = &self.object;
+        let kind = match self.kind {
+            Kind::SharedKey => "",
+            Kind::ExternalSecret => "secret=",
+        };
+        format!("sharedkey@{}@{namespace}@{kind}{name}@", self.owner)
+    }
+
+    /// The name of a consumer's or reader's policy in IAM. Kubernetes names are lower case, so IAM's case-insensitive uniqueness (D§4.3)
     /// cannot make two of them one.
     pub fn policy_name(&self, consumer: &str) -> String {
+        shorten(format!("{}{consumer}", self.policy_prefix()), MAX_POLICY_NAME)
+    }
+}
+
+impl Names {
+    /// Tags that say for which object, and for which of its consumers or readers, something was made.
+    pub fn tags(&self, consumer: Option<&str>) -> BTreeMap<String, String> {
         let ObjectName { namespace, name } = &self.object;
-        shorten(format!("sharedkey@{}@{namespace}@{name}@{consumer}", self.owner), MAX_POLICY_NAME)
+        let (kind, entry) = match self.kind {
+            // As tags were before there was another kind.
+            Kind::SharedKey => (None, "sharedkey.dev/consumer"),
+            Kind::ExternalSecret => (Some(("sharedkey.dev/kind", self.kind.to_string())), "sharedkey.dev/reader"),
+        };
+        let object = [
+            ("sharedkey.dev/owner-id", self.owner.to_string()),
+            ("sharedkey.dev/namespace", namespace.clone()),
+            ("sharedkey.dev/name", name.clone()),
+        ];
+        let consumer = consumer.map(|consumer| (entry, consumer.to_owned()));
+        object.into_iter().chain(kind).chain(consumer).map(|(key, value)| (key.to_owned(), value)).collect()
     }
 }
 
@@ -246,6 +324,32 @@ mod tests {
             }
             assert_eq!(orders.own_policy(&of.policy_name("partner")), own, "{of:?}");
         }
+    }
+
+    fn of_secret(namespace: &str, name: &str) -> Names {
+        Names::of_secret("prod-eu".parse().unwrap(), ObjectName { namespace: namespace.into(), name: name.into() })
+    }
+
+    #[test]
+    fn a_secrets_sid_is_letters_and_digits_and_shows_whose_it_is() {
+        let names = of_secret("team", "orders");
+        let sid = names.secret_sid("partner").to_string();
+        assert!(sid.bytes().all(|b| b.is_ascii_alphanumeric()), "{sid}");
+        let owns = |owner: &str| owner.parse::<OwnerId>().unwrap().wrote(&sid);
+        assert!(owns("prod-eu") && !owns("prod") && !owns("prod-eu-2"));
+        assert!(names.own_sid(&sid) && names.own_sid(names.secret_sid("b").as_str()));
+        for other in [of_secret("team", "order"), of_secret("team-b", "orders"), self::names("team", "orders")] {
+            assert!(!other.own_sid(&sid), "{other:?}");
+        }
+        assert!(!"prod-eu".parse::<OwnerId>().unwrap().wrote(&sid[..sid.len() - 1]));
+    }
+
+    #[test]
+    fn a_shared_key_and_a_secret_of_one_name_have_different_policies() {
+        let (key, secret) = (names("team", "orders"), of_secret("team", "orders"));
+        assert_eq!(secret.policy_name("partner"), "sharedkey@prod-eu@team@secret=orders@partner");
+        assert!(!key.own_policy(&secret.policy_name("partner")) && !secret.own_policy(&key.policy_name("partner")));
+        assert!(secret.own_policy(&secret.policy_name("partner")));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sharedkey_api::{Mode, conditions::Reason};
 use sharedkey_policy::{
-    Edit, EntityArn, KeyArn, NormalContext, PolicyArn, PolicyDocument, Sid, Statement, document_fingerprint,
-    fingerprint,
+    Edit, EntityArn, KeyArn, NormalContext, PolicyArn, PolicyDocument, Region, SecretArn, SecretName, Sid, Statement,
+    document_fingerprint, fingerprint,
 };
 
 use self::narrow::{Narrowed, Narrowing};
@@ -119,18 +119,113 @@ pub enum Action {
         /// The policy.
         policy: PolicyArn,
     },
+    /// Makes a secret. The value is not part of a plan: whoever applies it has it.
+    CreateSecret {
+        /// The secret.
+        secret: SecretName,
+        /// `ClientRequestToken`, which becomes the id of the first version (D§5.6). None: it is made without a value.
+        token: Option<String>,
+        /// Its description.
+        description: Option<String>,
+        /// The key that encrypts it.
+        key: KeyArn,
+        /// Its tags, those that name its object included.
+        tags: BTreeMap<String, String>,
+    },
+    /// Takes back that a secret is deleted (D§5.7).
+    RestoreSecret {
+        /// The secret.
+        secret: SecretArn,
+    },
+    /// Changes what a secret is. A value is never part of it: the call would make a version (D§5.6).
+    UpdateSecret {
+        /// The secret.
+        secret: SecretArn,
+        /// Its new description.
+        description: Option<String>,
+        /// The key that is to encrypt it, and its versions in use (D§5.4).
+        key: Option<KeyArn>,
+    },
+    /// Makes a new version of a secret and the current one.
+    PutSecretValue {
+        /// The secret.
+        secret: SecretArn,
+        /// `ClientRequestToken`, which becomes the id of the version (D§5.6).
+        token: String,
+    },
+    /// Sets tags of a secret.
+    TagSecret {
+        /// The secret.
+        secret: SecretArn,
+        /// The tags.
+        tags: BTreeMap<String, String>,
+    },
+    /// Removes tags of ours from a secret that stays.
+    UntagSecret {
+        /// The secret; another one of its name is left alone.
+        secret: SecretArn,
+        /// Their keys.
+        keys: BTreeSet<String>,
+    },
+    /// Merges into the resource policy of a secret as it then is. Where nothing is left in it, it is deleted.
+    PutResourcePolicy {
+        /// The secret.
+        secret: SecretArn,
+        /// Whose statements may be touched.
+        owner: OwnerId,
+        /// What changes.
+        edit: Edit,
+        /// Unique ids of the principals that are known to exist.
+        unique_ids: BTreeMap<String, String>,
+    },
+    /// Copies a secret to other Regions, each with a key of its own.
+    ReplicateSecret {
+        /// The secret.
+        secret: SecretArn,
+        /// The Regions and their keys.
+        replicas: BTreeMap<Region, KeyArn>,
+    },
+    /// Deletes copies of a secret.
+    RemoveReplicas {
+        /// The secret.
+        secret: SecretArn,
+        /// Where they are.
+        regions: BTreeSet<Region>,
+    },
+    /// Schedules a secret for deletion (D§5.7). One that does not carry the tags is somebody else's by now, and stays.
+    DeleteSecret {
+        /// The secret by its name, for its ARN may never have been learnt.
+        secret: SecretName,
+        /// Its ARN, where it was learnt; another secret of the name stays.
+        arn: Option<SecretArn>,
+        /// The tags that say whose it is.
+        tags: BTreeMap<String, String>,
+        /// Days for which it can be restored.
+        window_days: i32,
+    },
 }
 
 impl Action {
     /// Whether the write only takes access away. Such a write goes on when another one could not be made.
     pub fn revokes(&self) -> bool {
         match self {
-            Self::PutKeyPolicy { edit, .. } => edit.put.is_empty(),
-            Self::DeleteInlinePolicy { .. } | Self::DetachPolicy { .. } | Self::DeleteManagedPolicy { .. } => true,
+            Self::PutKeyPolicy { edit, .. } | Self::PutResourcePolicy { edit, .. } => edit.put.is_empty(),
+            Self::DeleteInlinePolicy { .. }
+            | Self::DetachPolicy { .. }
+            | Self::DeleteManagedPolicy { .. }
+            | Self::UntagSecret { .. }
+            | Self::RemoveReplicas { .. }
+            | Self::DeleteSecret { .. } => true,
             Self::PutBackKeyPolicy { .. }
             | Self::PutInlinePolicy { .. }
             | Self::PutManagedPolicy { .. }
-            | Self::AttachPolicy { .. } => false,
+            | Self::AttachPolicy { .. }
+            | Self::CreateSecret { .. }
+            | Self::RestoreSecret { .. }
+            | Self::UpdateSecret { .. }
+            | Self::PutSecretValue { .. }
+            | Self::TagSecret { .. }
+            | Self::ReplicateSecret { .. } => false,
         }
     }
 }
@@ -138,13 +233,7 @@ impl Action {
 impl std::fmt::Display for Action {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::PutKeyPolicy { key, edit, .. } => {
-                write!(f, "write the key policy of {key}")?;
-                for statement in &edit.put {
-                    write!(f, " +{:?}", statement.sid().unwrap_or_default())?;
-                }
-                edit.remove.iter().try_for_each(|sid| write!(f, " -\"{sid}\""))
-            }
+            Self::PutKeyPolicy { key, edit, .. } => write!(f, "write the key policy of {key}{}", Sids(edit)),
             Self::PutBackKeyPolicy { key, entry, .. } => {
                 write!(f, "put back what others stated in the key policy of {key} before {}", entry.replaced_at)
             }
@@ -154,7 +243,47 @@ impl std::fmt::Display for Action {
             Self::AttachPolicy { policy, entity } => write!(f, "attach {policy} to {entity}"),
             Self::DetachPolicy { policy, entity } => write!(f, "detach {policy} from {entity}"),
             Self::DeleteManagedPolicy { policy } => write!(f, "delete managed policy {policy}"),
+            Self::CreateSecret { secret, key, .. } => write!(f, "create secret {secret} under {key}"),
+            Self::RestoreSecret { secret } => write!(f, "restore secret {secret}"),
+            Self::UpdateSecret { secret, description, key } => {
+                let description = description.as_ref().map(|_| "description".to_owned());
+                let key = key.as_ref().map(|key| format!("key {key}"));
+                let what: Vec<String> = description.into_iter().chain(key).collect();
+                write!(f, "update secret {secret}: {}", what.join(", "))
+            }
+            Self::PutSecretValue { secret, token } => write!(f, "put version {token} of secret {secret}"),
+            Self::TagSecret { secret, tags } => {
+                write!(f, "tag secret {secret}: {}", tags.keys().cloned().collect::<Vec<_>>().join(", "))
+            }
+            Self::UntagSecret { secret, keys } => {
+                write!(f, "untag secret {secret}: {}", keys.iter().cloned().collect::<Vec<_>>().join(", "))
+            }
+            Self::PutResourcePolicy { secret, edit, .. } => {
+                write!(f, "write the resource policy of {secret}{}", Sids(edit))
+            }
+            Self::ReplicateSecret { secret, replicas } => {
+                let regions: Vec<&str> = replicas.keys().map(Region::as_str).collect();
+                write!(f, "replicate {secret} to {}", regions.join(", "))
+            }
+            Self::RemoveReplicas { secret, regions } => {
+                let regions: Vec<&str> = regions.iter().map(Region::as_str).collect();
+                write!(f, "remove the replicas of {secret} in {}", regions.join(", "))
+            }
+            Self::DeleteSecret { secret, window_days, .. } => {
+                write!(f, "delete secret {secret}, to be restored within {window_days} days")
+            }
         }
+    }
+}
+
+/// The statements of an edit, by their Sids.
+struct Sids<'a>(&'a Edit);
+
+impl std::fmt::Display for Sids<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Edit { put, remove } = self.0;
+        put.iter().try_for_each(|statement| write!(f, " +{:?}", statement.sid().unwrap_or_default()))?;
+        remove.iter().try_for_each(|sid| write!(f, " -\"{sid}\""))
     }
 }
 
@@ -407,7 +536,7 @@ impl Planner<'_> {
             Resource::ManagedPolicy { policy } => Action::PutManagedPolicy {
                 policy: policy.clone(),
                 document: document.clone(),
-                tags: self.tags(consumer),
+                tags: self.desired.names.tags(Some(&consumer.name)),
                 description: format!(
                     "Delegates a shared KMS key to principals of this account, for SharedKey {}",
                     self.desired.names.object()
@@ -419,7 +548,7 @@ impl Planner<'_> {
             Resource::InlinePolicy { entity, name } => {
                 Action::PutInlinePolicy { entity: entity.clone(), name: name.clone(), document: document.clone() }
             }
-            Resource::Statement { .. } => unreachable!("a consumer delegates by policies"),
+            _ => unreachable!("a consumer delegates by policies"),
         };
         let fingerprint = document_fingerprint(document, &self.context());
         let target = Self::delegation_target(account, consumer, resource, fingerprint);
@@ -478,20 +607,8 @@ impl Planner<'_> {
             Resource::ManagedPolicy { policy } | Resource::Attachment { policy, .. } => {
                 matches!(self.observed.managed.get(policy), Some(Ok(ManagedPolicy::Present { .. })))
             }
-            Resource::Statement { .. } | Resource::InlinePolicy { .. } => true,
+            _ => true,
         }
-    }
-
-    fn tags(&self, consumer: &DesiredConsumer) -> BTreeMap<String, String> {
-        let object = self.desired.names.object();
-        [
-            ("sharedkey.dev/owner-id", self.desired.names.owner().to_string()),
-            ("sharedkey.dev/namespace", object.namespace.clone()),
-            ("sharedkey.dev/name", object.name.clone()),
-            ("sharedkey.dev/consumer", consumer.name.clone()),
-        ]
-        .map(|(key, value)| (key.to_owned(), value))
-        .into()
     }
 
     fn revocations(&self, edit: Edit) -> Vec<Step> {

@@ -74,7 +74,11 @@ pub(crate) fn policies<'a>(targets: impl Iterator<Item = &'a Target>, record: &R
 fn policy(target: &Target, record: &Record) -> Option<Step> {
     let mut forgets = vec![target.resource.clone()];
     let action = match &target.resource {
-        Resource::Statement { .. } => return None,
+        Resource::Statement { .. }
+        | Resource::Secret { .. }
+        | Resource::SecretAspect { .. }
+        | Resource::SecretStatement { .. }
+        | Resource::Replica { .. } => return None,
         Resource::InlinePolicy { entity, name } => {
             Action::DeleteInlinePolicy { entity: entity.clone(), name: name.clone() }
         }

@@ -6,6 +6,7 @@
 mod entity;
 mod key;
 mod policy;
+mod secret;
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,8 +14,9 @@ use std::str::FromStr;
 pub use entity::{EntityArn, EntityKind};
 pub use key::{AliasArn, AliasName, KeyArn};
 pub use policy::PolicyArn;
+pub use secret::{SecretArn, SecretName};
 
-use crate::partition::Partition;
+use crate::partition::{Partition, Region};
 use crate::text::serde_as_text;
 
 /// Why a text is no ARN, or no part of one.
@@ -137,6 +139,17 @@ fn split<'a>(text: &'a str, service: &str, expected: &'static str) -> Result<Par
             Ok(Parts { partition: Partition::of_arn_part(partition)?, region, account, resource })
         }
         _ => Err(ArnError::Shape { text: text.to_owned(), expected }),
+    }
+}
+
+/// The Region of an ARN, which has to be of the ARN's partition.
+fn region_of(parts: &Parts<'_>) -> Result<Region, ArnError> {
+    let region: Region = parts.region.parse()?;
+    let (partition, actual) = (parts.partition, region.partition());
+    if partition == actual {
+        Ok(region)
+    } else {
+        Err(ArnError::PartitionMismatch { region: region.to_string(), partition, actual })
     }
 }
 

@@ -4,7 +4,8 @@
 //! write too, and what it all means for a principal. It is pure: text in, values out, with no clock, no network and no
 //! randomness. It never decides what should be shared, and nothing in it knows Kubernetes.
 //!
-//! - names: [`Partition`], [`Region`], [`AccountId`], [`KeyArn`], [`AliasArn`], [`EntityArn`], [`PolicyArn`], [`Sid`]
+//! - names: [`Partition`], [`Region`], [`AccountId`], [`KeyArn`], [`AliasArn`], [`EntityArn`], [`PolicyArn`],
+//!   [`SecretArn`], [`Sid`]
 //! - documents: [`PolicyDocument`] keeps every statement as it came; [`StatementBuilder`] writes ours
 //! - comparison: [`normal()`] forgives what KMS rewrites, [`difference()`] says what is left
 //! - change: [`merge()`] touches our statements only
@@ -32,7 +33,7 @@ pub use access::{
     key_policy_decision, verdict,
 };
 pub use actions::{KeyKind, action_matches, expand, is_administrative, is_cross_account, is_grant_action, is_known};
-pub use arn::{AccountId, AliasArn, AliasName, ArnError, EntityArn, EntityKind, KeyArn, PolicyArn, root_arn};
+pub use arn::{AccountId, AliasArn, AliasName, ArnError, EntityArn, EntityKind, KeyArn, PolicyArn, SecretArn, SecretName, root_arn};
 pub use difference::{
     Change, ConditionDifference, Difference, DocumentDifference, ElementDifference, SetDifference, difference,
     document_difference,

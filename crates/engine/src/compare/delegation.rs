@@ -38,7 +38,7 @@ pub(super) fn entity_missing(case: &Case<'_>) -> Vec<Finding> {
             let Some(Ok(Entity::Absent { elsewhere })) = case.observed.entities.get(principal) else { continue };
             let existed = case.left_out.contains_key(principal)
                 || consumer.trust == Trust::Account && case.record.unique_id(principal).is_some();
-            let (observed, advice) = match elsewhere.as_ref().filter(|other| consumer.may_know(other)) {
+            let (observed, advice) = match elsewhere.as_ref().filter(|other| consumer.delegate(None).may_know(other)) {
                 Some(other) => {
                     (other.to_string(), format!("; the same name exists as {other}, and the path is part of the name"))
                 }

@@ -144,7 +144,7 @@ fn carries(state: &EntityState, resource: &Resource) -> bool {
     match resource {
         Resource::InlinePolicy { name, .. } => state.inline.contains_key(name),
         Resource::Attachment { policy, .. } => state.attached.contains(policy),
-        Resource::ManagedPolicy { .. } | Resource::Statement { .. } => true,
+        _ => true,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{AccountId, ArnError, Parts, split};
+use super::{AccountId, ArnError, region_of, split};
 use crate::partition::{Partition, Region};
 use crate::text::serde_as_text;
 
@@ -152,16 +152,6 @@ impl fmt::Display for AliasArn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { region, account, alias } = self;
         write!(f, "arn:{}:kms:{region}:{account}:{alias}", region.partition())
-    }
-}
-
-fn region_of(parts: &Parts<'_>) -> Result<Region, ArnError> {
-    let region: Region = parts.region.parse()?;
-    let (partition, actual) = (parts.partition, region.partition());
-    if partition == actual {
-        Ok(region)
-    } else {
-        Err(ArnError::PartitionMismatch { region: region.to_string(), partition, actual })
     }
 }
 

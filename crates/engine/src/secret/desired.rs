@@ -1,0 +1,148 @@
+//! What the spec of an `ExternalSecret` asks for, validated: building statements and policies from it cannot fail.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sharedkey_api::{Mode, Quotas, Reader};
+use sharedkey_policy::{
+    AccountId, EntityArn, KeyArn, Partition, PolicyDocument, Region, SecretArn, SecretName, Statement, StatementBuilder,
+};
+
+use crate::{
+    delegate::{Delegate, Given},
+    desired::{Account, Delegation},
+    names::Names,
+    plan::Blocker,
+    resolve::Refusal,
+};
+
+/// One `ExternalSecret`, resolved against the accounts and keys that it names.
+#[derive(Clone, Debug)]
+pub struct DesiredSecret {
+    /// How what the object writes is named.
+    pub names: Names,
+    /// The way into the secret's account.
+    pub account: Account,
+    /// The secret.
+    pub secret: SecretName,
+    /// Its description; none where it is not ours.
+    pub description: Option<String>,
+    /// Tags that it has to have, beside those that say whose it is.
+    pub tags: BTreeMap<String, String>,
+    /// Whether one that exists already may be taken over.
+    pub adopt: bool,
+    /// Whether one that is scheduled for deletion is restored.
+    pub restore: bool,
+    /// The key that encrypts it.
+    pub key: EncryptionKey,
+    /// Whether its value is ours.
+    pub has_source: bool,
+    /// Who may read it, in the order of the spec.
+    pub readers: Vec<DesiredReader>,
+    /// Readers of the spec that are refused. What they were given stays as it is.
+    pub refused: BTreeMap<String, Refusal>,
+    /// The Regions to which it is copied, each with its key.
+    pub replicas: BTreeMap<Region, EncryptionKey>,
+    /// Whether its value is written to a Kubernetes Secret.
+    pub has_target: bool,
+    /// The strictest of the object's own mode and the modes of all accounts that it uses.
+    pub mode: Mode,
+    /// Whether a statement under our Sid that the ledger does not know may be replaced.
+    pub take_over: bool,
+    /// What keeps anything from being written that needs the keys: the operator's own role may not use one.
+    pub waits: Vec<Blocker>,
+    /// Live quotas of the accounts by the name of their `AwsAccount`, as far as they are known.
+    pub quotas: BTreeMap<String, Quotas>,
+}
+
+/// A key that encrypts a secret or a replica.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncryptionKey {
+    /// The key.
+    pub arn: KeyArn,
+    /// The way into its account, to read its policy; none where the namespace may not use any.
+    pub reach: Option<Account>,
+    /// The `SharedKey` that the spec names.
+    pub shared_key: Option<String>,
+}
+
+/// One reader of the spec.
+#[derive(Clone, Debug)]
+pub struct DesiredReader {
+    /// Its name in the spec.
+    pub name: String,
+    /// The account that reads the secret.
+    pub account: AccountId,
+    /// The way into that account; none for a handoff, where only the secret's half is ours.
+    pub reach: Option<Account>,
+    /// The roles and users that are to read the secret.
+    pub principals: Vec<EntityArn>,
+    /// Patterns over the principals of its account of which the object's namespace may know that they exist.
+    pub opened: Vec<String>,
+    /// What stands on their side.
+    pub delegation: Delegation,
+}
+
+impl DesiredReader {
+    /// Our statement in the secret's resource policy. `left_out` are principals that must not be named, because they do not exist or
+    /// are not the ones that were trusted (D§1.4); a statement that would name nobody is not stated.
+    ///
+    /// In a resource policy `*` is the secret itself, whatever its ARN is after it was made anew.
+    pub fn statement(&self, names: &Names, left_out: &BTreeMap<EntityArn, String>) -> Option<Statement> {
+        let named = self.principals.iter().filter(|arn| !left_out.contains_key(*arn)).map(ToString::to_string);
+        let named: BTreeSet<String> = named.collect();
+        let statement = StatementBuilder::allow().sid(names.secret_sid(&self.name).to_string());
+        (!named.is_empty()).then(|| statement.principals(named).actions(Reader::ACTIONS).resource("*").build())
+    }
+
+    /// The policy on the reader's side: on this secret and nothing else.
+    pub fn document(&self, secret: &SecretArn) -> PolicyDocument {
+        let statement = StatementBuilder::allow().sid("SharedKeyRead").actions(Reader::ACTIONS);
+        PolicyDocument::from_statements(vec![statement.resource(secret.to_string()).build()])
+    }
+
+    /// Whether the other account's administrators attach their half themselves.
+    pub fn is_handoff(&self) -> bool {
+        self.reach.is_none()
+    }
+
+    /// What stands on its side, once the secret's ARN is known.
+    pub fn delegate(&self, secret: Option<&SecretArn>) -> Delegate<'_> {
+        Delegate {
+            name: &self.name,
+            account: &self.account,
+            reach: self.reach.as_ref(),
+            principals: &self.principals,
+            opened: &self.opened,
+            delegation: self.delegation,
+            document: secret.map(|secret| self.document(secret)),
+            given: Given::Secret,
+        }
+    }
+}
+
+impl DesiredSecret {
+    /// The partition of everything that the object is about.
+    pub fn partition(&self) -> Partition {
+        self.secret.partition()
+    }
+
+    /// The tags that say whose the secret is.
+    pub fn owner_tags(&self) -> BTreeMap<String, String> {
+        self.names.tags(None)
+    }
+
+    /// Every tag that the secret has to have.
+    pub fn all_tags(&self) -> BTreeMap<String, String> {
+        self.tags.clone().into_iter().chain(self.owner_tags()).collect()
+    }
+
+    /// What stands on the readers' side, once the secret's ARN is known.
+    pub fn delegates(&self, secret: Option<&SecretArn>) -> Vec<Delegate<'_>> {
+        self.readers.iter().map(|reader| reader.delegate(secret)).collect()
+    }
+
+    /// Whether a reader of the spec names the principal, for all that is known: a refused one may.
+    pub fn asks_for(&self, principal: &EntityArn) -> bool {
+        !self.refused.is_empty() || self.readers.iter().any(|reader| reader.principals.contains(principal))
+    }
+}
