@@ -1,4 +1,4 @@
-//! Whether a principal may use a key, computed from both halves (D§1.3).
+//! Whether a principal may use a key or read a secret, computed from both halves (D§1.3, D§5.1).
 //!
 //! What only a request decides (`kms:ViaService`, the encryption context) is stated, never guessed: an Allow under such a
 //! condition is Allowed with the condition, a Deny under one is a condition of everything that is Allowed. Organisation
@@ -9,6 +9,7 @@ mod identity;
 mod key_policy;
 mod question;
 mod statement;
+mod subject;
 mod verdict;
 
 use crate::actions::expand;
@@ -18,6 +19,7 @@ use crate::document::PolicyDocument;
 pub(crate) use key_policy::key_policy_answer;
 pub(crate) use question::{Answer, Question};
 pub(crate) use statement::selects_key;
+pub(crate) use subject::Subject;
 pub use verdict::{Access, Half, Verdict, verdict};
 
 /// Who calls.
@@ -81,7 +83,7 @@ pub enum Decision {
 /// A pattern such as `kms:ReEncrypt*` asks about all known actions that it covers; the strictest decision is the answer.
 pub fn key_policy_decision(document: &PolicyDocument, key: &KeyArn, caller: &Caller<'_>, action: &str) -> Decision {
     strictest(action, |action| {
-        let question = Question::new(caller, key, action);
+        let question = Question::new(caller, Subject::Key { key, within: None }, action);
         Decision::of(&key_policy_answer(document, &question), || key_policy::near_miss(document, &question))
     })
 }
@@ -91,7 +93,7 @@ pub fn key_policy_decision(document: &PolicyDocument, key: &KeyArn, caller: &Cal
 /// A pattern such as `kms:ReEncrypt*` asks about all known actions that it covers; the strictest decision is the answer.
 pub fn identity_decision(policies: &IdentityPolicies, key: &KeyArn, caller: &Caller<'_>, action: &str) -> Decision {
     strictest(action, |action| {
-        let question = Question::new(caller, key, action);
+        let question = Question::new(caller, Subject::Key { key, within: None }, action);
         identity::decision(policies, &question)
     })
 }

@@ -33,7 +33,9 @@ pub use access::{
     key_policy_decision, verdict,
 };
 pub use actions::{KeyKind, action_matches, expand, is_administrative, is_cross_account, is_grant_action, is_known};
-pub use arn::{AccountId, AliasArn, AliasName, ArnError, EntityArn, EntityKind, KeyArn, PolicyArn, SecretArn, SecretName, root_arn};
+pub use arn::{
+    AccountId, AliasArn, AliasName, ArnError, EntityArn, EntityKind, KeyArn, PolicyArn, SecretArn, SecretName, root_arn,
+};
 pub use difference::{
     Change, ConditionDifference, Difference, DocumentDifference, ElementDifference, SetDifference, difference,
     document_difference,

@@ -2,7 +2,7 @@
 
 use super::question::Question;
 use crate::actions::has_encryption_context;
-use crate::arn::{EntityArn, EntityKind};
+use crate::arn::{EntityArn, EntityKind, SecretArn};
 use crate::document::Condition;
 use crate::glob::{arn_match, glob_match};
 
@@ -64,9 +64,22 @@ fn fact(key: &str, question: &Question<'_>) -> Fact {
             Some(entity) if entity.kind() == EntityKind::User => Fact::Is(entity.name().to_owned()),
             _ => Fact::Absent,
         },
-        "aws:resourceaccount" => Fact::Is(question.key.account().to_string()),
-        "aws:requestedregion" => Fact::Is(question.key.region().to_string()),
+        "aws:resourceaccount" => Fact::Is(question.subject.account().to_string()),
+        "aws:requestedregion" => Fact::Is(question.subject.region().to_string()),
         _ if is_encryption_context(&key) && !has_encryption_context(question.action) => Fact::Absent,
+        _ => question.subject.within().map_or(Fact::Open, |secret| fact_within(secret, &key)),
+    }
+}
+
+/// What Secrets Manager sends when it uses a key for a secret (D§5.2, D§5.3).
+fn fact_within(secret: &SecretArn, key: &str) -> Fact {
+    match key {
+        // The suffix is the same in all partitions, although endpoints differ (D§2.4).
+        "kms:viaservice" => Fact::Is(format!("secretsmanager.{}.amazonaws.com", secret.region())),
+        "aws:viaawsservice" => Fact::Is("true".to_owned()),
+        "kms:encryptioncontext:secretarn" => Fact::Is(secret.to_string()),
+        "kms:encryptioncontext:secretversionid" | "kms:encryptioncontextkeys" => Fact::Open,
+        _ if is_encryption_context(key) => Fact::Absent,
         _ => Fact::Open,
     }
 }
@@ -185,15 +198,16 @@ impl Test {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::Caller;
+    use crate::access::{Caller, Subject};
 
     const ROLE: &str = "arn:aws:iam::444455556666:role/team/Reader";
 
     /// The outcome of one condition for a role of another account that calls `action`.
     fn outcome(operator: &str, key: &str, values: &[&str], action: &str) -> Option<bool> {
-        let key_arn = "arn:aws:kms:eu-west-1:111122223333:key/1".parse().unwrap();
+        let asked = "arn:aws:kms:eu-west-1:111122223333:key/1".parse().unwrap();
         let arn = ROLE.parse().unwrap();
-        let question = Question::new(&Caller { arn: &arn, unique_id: None }, &key_arn, action);
+        let question =
+            Question::new(&Caller { arn: &arn, unique_id: None }, Subject::Key { key: &asked, within: None }, action);
         let values = values.iter().map(|&value| value.to_owned()).collect();
         holds(&Condition { operator: operator.to_owned(), key: key.to_owned(), values }, &question)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::condition::{Outcome, judge};
 use super::question::{Answer, Question, Reach};
-use super::statement::{covers_action, covers_key};
+use super::statement::{covers_action, covers_subject};
 use super::{AttachedDocument, Decision, IdentityPolicies};
 use crate::document::{Effect, Statement};
 
@@ -47,7 +47,7 @@ impl<'a> Attached<'a> {
     pub(super) fn answer(&self, question: &Question<'_>) -> Answer {
         let mut answer = Answer::default();
         for (by, statement) in &self.0 {
-            if covers_action(statement, question) && covers_key(statement, question) {
+            if covers_action(statement, question) && covers_subject(statement, question) {
                 answer.add(statement, by, Reach::Named, judge(statement.conditions(), question));
             }
         }
@@ -75,7 +75,7 @@ pub(super) fn boundary_near_miss(policies: &IdentityPolicies, question: &Questio
 fn miss(statement: &Statement, question: &Question<'_>) -> Option<(u8, String)> {
     let resources = statement.resources()?;
     if covers_action(statement, question) {
-        if covers_key(statement, question) {
+        if covers_subject(statement, question) {
             let Outcome::Fails(condition) = judge(statement.conditions(), question) else { return None };
             return Some((0, format!("allows it, but the condition {condition} does not hold")));
         }
@@ -84,10 +84,10 @@ fn miss(statement: &Statement, question: &Question<'_>) -> Option<(u8, String)> 
             resources.patterns.iter().any(|pattern| pattern.contains(":alias/") || pattern.starts_with("alias/"));
         let why = if alias { "; an alias does not select a key here, only a key ARN does" } else { "" };
         let negation = if resources.negated { "everything but " } else { "" };
-        return Some((1, format!("allows it on {negation}{listed}, not on this key{why}")));
+        return Some((1, format!("allows it on {negation}{listed}, not on this {}{why}", question.subject.noun())));
     }
-    let names_this_key = covers_key(statement, question) && !resources.patterns.iter().any(|pattern| pattern == "*");
-    names_this_key.then(|| (2, "allows other actions on this key, not this one".to_owned()))
+    let names_it = covers_subject(statement, question) && !resources.patterns.iter().any(|pattern| pattern == "*");
+    names_it.then(|| (2, format!("allows other actions on this {}, not this one", question.subject.noun())))
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
-//! The owner's half: what a key policy says to a caller (D§1.2, D§1.3).
+//! The owner's half: what the policy of a key or secret says to a caller (D§1.2, D§1.3, D§5.1).
 
 use std::sync::Arc;
 
 use super::condition::{Outcome, judge};
 use super::question::{Answer, Question, Reach};
-use super::statement::{covers_action, covers_key};
+use super::statement::{covers_action, covers_subject};
 use crate::arn::{EntityArn, is_account_id, principal_parts};
 use crate::document::{Effect, PolicyDocument, Principals, Statement, StatementName};
 use crate::lint::is_unique_id;
 
-/// The statements of a key policy that mean a caller, whatever he asks for.
+/// The statements of such a policy that mean a caller, whatever he asks for.
 pub(crate) struct Reaching<'a>(Vec<Reached<'a>>);
 
 /// A statement that means the caller, and what is open about that.
@@ -33,7 +33,7 @@ impl<'a> Reaching<'a> {
     pub(crate) fn answer(&self, question: &Question<'_>) -> Answer {
         let mut answer = Answer::default();
         for Reached { name, statement, reach, open } in &self.0 {
-            if covers_action(statement, question) && covers_key(statement, question) {
+            if covers_action(statement, question) && covers_subject(statement, question) {
                 let outcome = with_open(judge(statement.conditions(), question), open.clone());
                 answer.add(statement, name, *reach, outcome);
             }
@@ -42,7 +42,7 @@ impl<'a> Reaching<'a> {
     }
 }
 
-/// Asks every statement of a key policy.
+/// Asks every statement of such a policy.
 pub(crate) fn key_policy_answer(document: &PolicyDocument, question: &Question<'_>) -> Answer {
     Reaching::new(document, question).answer(question)
 }
@@ -145,7 +145,7 @@ fn miss(
     judged: Option<Outcome>,
     question: &Question<'_>,
 ) -> Option<(u8, String)> {
-    let (action, key) = (covers_action(statement, question), covers_key(statement, question));
+    let (action, key) = (covers_action(statement, question), covers_subject(statement, question));
     match judged {
         Some(outcome) if action && key && !outcome.fails() => None,
         Some(Outcome::Fails(condition)) if action && key => {
@@ -154,7 +154,9 @@ fn miss(
         Some(_) if action && statement.resources().is_none() => {
             Some((1, format!("{name} has no Resource and so no effect")))
         }
-        Some(_) if action => Some((2, format!("{name} names it, but its Resource is not this key"))),
+        Some(_) if action => {
+            Some((2, format!("{name} names it, but its Resource is not this {}", question.subject.noun())))
+        }
         Some(_) if statement.actions().is_none() => Some((3, format!("{name} has no Action and so no effect"))),
         Some(_) => Some((4, format!("{name} names it, but not for this action"))),
         None if action && key => wrong_name(name, statement, question),

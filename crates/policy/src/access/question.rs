@@ -4,11 +4,12 @@ use std::{fmt, sync::Arc};
 
 use super::Caller;
 use super::condition::{self, Outcome};
+use super::subject::Subject;
 use crate::arn::{AccountId, EntityArn, EntityKind, KeyArn, root_arn};
 use crate::document::{Effect, Statement};
 use crate::partition::Partition;
 
-/// May this caller do this with this key? Texts are shared, because the same is asked for many actions.
+/// May this caller do this with this key or secret? Texts are shared, because the same is asked for many actions.
 #[derive(Clone)]
 pub(crate) struct Question<'a> {
     /// The caller's ARN; for the account itself its root ARN.
@@ -20,13 +21,13 @@ pub(crate) struct Question<'a> {
     pub(crate) partition: Partition,
     pub(crate) account: &'a AccountId,
     pub(crate) unique_id: Option<&'a str>,
-    pub(crate) key: &'a KeyArn,
-    pub(crate) key_arn: Arc<str>,
+    pub(crate) subject: Subject<'a>,
+    pub(crate) subject_arn: Arc<str>,
     pub(crate) action: &'a str,
 }
 
 impl<'a> Question<'a> {
-    pub(crate) fn new(caller: &Caller<'a>, key: &'a KeyArn, action: &'a str) -> Self {
+    pub(crate) fn new(caller: &Caller<'a>, subject: Subject<'a>, action: &'a str) -> Self {
         let entity = caller.arn;
         Self {
             arn: entity.to_string().into(),
@@ -35,8 +36,8 @@ impl<'a> Question<'a> {
             partition: entity.partition(),
             account: entity.account(),
             unique_id: caller.unique_id,
-            key,
-            key_arn: key.to_string().into(),
+            subject,
+            subject_arn: subject.arn().into(),
             action,
         }
     }
@@ -58,14 +59,14 @@ impl<'a> Question<'a> {
             partition,
             account,
             unique_id: None,
-            key,
-            key_arn: key.to_string().into(),
+            subject: Subject::Key { key, within: None },
+            subject_arn: key.to_string().into(),
             action,
         }
     }
 
     pub(crate) fn is_cross_account(&self) -> bool {
-        (self.partition, self.account) != (self.key.partition(), self.key.account())
+        (self.partition, self.account) != (self.subject.partition(), self.subject.account())
     }
 
     pub(crate) fn is_role(&self) -> bool {

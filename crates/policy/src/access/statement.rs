@@ -1,4 +1,4 @@
-//! What a statement is about: actions and keys.
+//! What a statement is about: actions, and keys or secrets.
 
 use super::question::Question;
 use crate::actions::action_matches;
@@ -12,17 +12,17 @@ pub(super) fn covers_action(statement: &Statement, question: &Question<'_>) -> b
 }
 
 /// A statement without `Resource` is accepted by KMS and has no effect (D§1.1).
-pub(super) fn covers_key(statement: &Statement, question: &Question<'_>) -> bool {
-    statement.resources().is_some_and(|resources| selects_key_arn(resources, &question.key_arn))
+pub(super) fn covers_subject(statement: &Statement, question: &Question<'_>) -> bool {
+    statement.resources().is_some_and(|resources| selects_arn(resources, &question.subject_arn))
 }
 
 /// Only `*` and key ARNs select keys: an alias or a bare key id as a resource selects none (D§1.3).
 pub(crate) fn selects_key(resources: &Selection, key: &KeyArn) -> bool {
-    selects_key_arn(resources, &key.to_string())
+    selects_arn(resources, &key.to_string())
 }
 
-fn selects_key_arn(resources: &Selection, key: &str) -> bool {
-    selects(resources, |pattern| pattern == "*" || (pattern.starts_with("arn:") && arn_match(pattern, key)))
+fn selects_arn(resources: &Selection, arn: &str) -> bool {
+    selects(resources, |pattern| pattern == "*" || (pattern.starts_with("arn:") && arn_match(pattern, arn)))
 }
 
 fn selects(selection: &Selection, matches: impl Fn(&str) -> bool) -> bool {

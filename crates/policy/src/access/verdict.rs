@@ -1,19 +1,20 @@
-//! Both halves together, by the tables of D§1.3.
+//! Both halves together, by the tables of D§1.3 and D§5.1.
 
 use super::identity::Attached;
 use super::key_policy::{self, Reaching};
 use super::question::{Answer, Question, Reach, alternatives};
+use super::subject::Subject;
 use super::{Caller, IdentityPolicies, actions_of, add_new, identity};
 use crate::actions::{is_cross_account, is_known};
-use crate::arn::KeyArn;
+use crate::arn::{KeyArn, SecretArn};
 use crate::document::PolicyDocument;
 
-/// Whether a principal may do something with a key.
+/// Whether a principal may do something with a key or secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It may, as long as every condition holds.
     Allowed {
-        /// The key-policy statements that each open a way, and how they mean the caller.
+        /// The statements that each open a way, and how they mean the caller.
         by: Vec<String>,
         /// Conditions that only a request decides.
         conditions: Vec<String>,
@@ -30,8 +31,8 @@ pub enum Verdict {
 /// What stands in the way of access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::Display, strum::AsRefStr)]
 pub enum Half {
-    /// The key policy does not allow, or nothing that it says can have an effect.
-    KeyPolicy,
+    /// The policy of the key or secret does not allow, or nothing that it says can have an effect.
+    ResourcePolicy,
     /// The caller's account does not allow.
     Delegation,
     /// The permissions boundary does not allow.
@@ -40,9 +41,9 @@ pub enum Half {
     ExplicitDeny,
 }
 
-/// A caller before both halves. Which statements of the key policy mean him is found out once, for all actions.
+/// A caller before both halves. Which statements of the key's or secret's policy mean him is found out once, for all actions.
 pub struct Access<'a> {
-    key_policy: &'a PolicyDocument,
+    policy: &'a PolicyDocument,
     identity: &'a IdentityPolicies,
     reaching: Reaching<'a>,
     attached: Attached<'a>,
@@ -59,11 +60,43 @@ impl<'a> Access<'a> {
         key: &'a KeyArn,
         caller: &Caller<'a>,
     ) -> Self {
-        let question = Question::new(caller, key, "");
+        Self::to(Subject::Key { key, within: None }, key_policy, identity, caller)
+    }
+
+    /// The same for a key that Secrets Manager uses for a secret, in the caller's name (D§5.2): what it sends is known, and conditions
+    /// on it are decided.
+    pub fn within(
+        key_policy: &'a PolicyDocument,
+        identity: &'a IdentityPolicies,
+        key: &'a KeyArn,
+        secret: &'a SecretArn,
+        caller: &Caller<'a>,
+    ) -> Self {
+        Self::to(Subject::Key { key, within: Some(secret) }, key_policy, identity, caller)
+    }
+
+    /// A caller, a secret, and what both halves say. Within the secret's account one of them is enough, across accounts both must allow
+    /// (D§5.1). What encrypts the secret is another question.
+    pub fn to_secret(
+        policy: &'a PolicyDocument,
+        identity: &'a IdentityPolicies,
+        secret: &'a SecretArn,
+        caller: &Caller<'a>,
+    ) -> Self {
+        Self::to(Subject::Secret(secret), policy, identity, caller)
+    }
+
+    fn to(
+        subject: Subject<'a>,
+        policy: &'a PolicyDocument,
+        identity: &'a IdentityPolicies,
+        caller: &Caller<'a>,
+    ) -> Self {
+        let question = Question::new(caller, subject, "");
         Self {
-            key_policy,
+            policy,
             identity,
-            reaching: Reaching::new(key_policy, &question),
+            reaching: Reaching::new(policy, &question),
             attached: Attached::new(&identity.policies),
             boundary: identity.boundary.as_ref().map(|boundary| Attached::new([boundary])),
             question,
@@ -105,7 +138,7 @@ pub fn verdict(
 
 /// The answers of everybody who is asked.
 struct Answers {
-    key_policy: Answer,
+    resource: Answer,
     identity: Answer,
     boundary: Option<Answer>,
 }
@@ -114,10 +147,10 @@ impl Access<'_> {
     fn one(&self, question: &Question<'_>) -> Verdict {
         let denied = |half, reason| Verdict::Denied { half, reason };
         if let Some(reason) = no_effect(question) {
-            return denied(Half::KeyPolicy, reason);
+            return denied(Half::ResourcePolicy, reason);
         }
         let answers = Answers {
-            key_policy: self.reaching.answer(question),
+            resource: self.reaching.answer(question),
             identity: self.attached.answer(question),
             boundary: self.boundary.as_ref().map(|boundary| boundary.answer(question)),
         };
@@ -127,7 +160,7 @@ impl Access<'_> {
         match ways(&answers, question) {
             Ok(ways) => {
                 let mut conditions = alternatives(ways.iter().map(|(_, conditions)| conditions.as_slice()));
-                let answers = [Some(&answers.key_policy), Some(&answers.identity), answers.boundary.as_ref()];
+                let answers = [Some(&answers.resource), Some(&answers.identity), answers.boundary.as_ref()];
                 for answer in answers.into_iter().flatten() {
                     add_new(&mut conditions, answer.caveats.clone());
                 }
@@ -138,14 +171,14 @@ impl Access<'_> {
     }
 
     fn missing(&self, half: Half, question: &Question<'_>) -> String {
-        let Question { arn, account, action, .. } = question;
+        let Question { arn, account, action, subject, .. } = question;
         let (what, near_miss) = match half {
-            Half::KeyPolicy | Half::ExplicitDeny => (
-                format!("the key policy does not allow {action} to {arn}"),
-                key_policy::near_miss(self.key_policy, question),
+            Half::ResourcePolicy | Half::ExplicitDeny => (
+                format!("the {} does not allow {action} to {arn}", subject.policy()),
+                key_policy::near_miss(self.policy, question),
             ),
             Half::Delegation => (
-                format!("no identity policy in account {account} allows {action} on the key to {arn}"),
+                format!("no identity policy in account {account} allows {action} on the {} to {arn}", subject.noun()),
                 identity::near_miss(&self.identity.policies, question),
             ),
             Half::Boundary => (
@@ -162,11 +195,12 @@ impl Access<'_> {
 
 /// Partitions never meet, and most actions on a key have no effect from another account (D§2.1, D§7).
 fn no_effect(question: &Question<'_>) -> Option<String> {
-    let Question { arn, key, action, partition, .. } = question;
-    if *partition != key.partition() {
+    let Question { arn, subject, action, partition, .. } = question;
+    if *partition != subject.partition() {
         return Some(format!(
-            "{arn} is of partition {partition}, the key of {}: nothing crosses partitions",
-            key.partition()
+            "{arn} is of partition {partition}, the {} of {}: nothing crosses partitions",
+            subject.noun(),
+            subject.partition()
         ));
     }
     let inert = question.is_cross_account() && is_known(action) && !is_cross_account(action);
@@ -175,8 +209,9 @@ fn no_effect(question: &Question<'_>) -> Option<String> {
 
 fn explicit_deny(answers: &Answers, question: &Question<'_>) -> Option<String> {
     let boundary = answers.boundary.as_ref().and_then(|answer| answer.denied.as_ref());
-    let (place, deny) = match (&answers.key_policy.denied, &answers.identity.denied, boundary) {
-        (Some(deny), _, _) => ("key policy, ", deny),
+    let policy = format!("{}, ", question.subject.policy());
+    let (place, deny) = match (&answers.resource.denied, &answers.identity.denied, boundary) {
+        (Some(deny), _, _) => (policy.as_str(), deny),
         (None, Some(deny), _) => ("", deny),
         (None, None, Some(deny)) => ("permissions boundary ", deny),
         (None, None, None) => return None,
@@ -186,21 +221,35 @@ fn explicit_deny(answers: &Answers, question: &Question<'_>) -> Option<String> {
     Some(format!("{place}{} denies {}{because}", deny.by, question.action))
 }
 
-/// Every way that is open, as the key-policy statement and what it takes; or the half that closes them all.
+/// Every way that is open, as the statement and what it takes; or the half that closes them all.
 fn ways(answers: &Answers, question: &Question<'_>) -> Result<Vec<(String, Vec<String>)>, Half> {
     let mut open = Vec::new();
     let mut closed = None;
-    for allow in &answers.key_policy.allows {
+    for allow in &answers.resource.allows {
         let mut conditions = allow.conditions.clone();
         match needed(allow.reach, question).iter().try_for_each(|half| pass(*half, answers, &mut conditions)) {
             Ok(()) => open.push((allow.to_string(), conditions)),
             Err(half) => closed = closed.or(Some(half)),
         }
     }
-    if open.is_empty() { Err(closed.unwrap_or(Half::KeyPolicy)) } else { Ok(open) }
+    if let Some(way) = by_identity(answers, question) {
+        open.push(way);
+    }
+    if open.is_empty() { Err(closed.unwrap_or(Half::ResourcePolicy)) } else { Ok(open) }
 }
 
-/// What the key policy alone does not settle (D§1.2, D§1.3).
+/// The way that leads to a secret past its resource policy (D§5.1). To a key there is none (D§1.3).
+fn by_identity(answers: &Answers, question: &Question<'_>) -> Option<(String, Vec<String>)> {
+    if question.is_cross_account() || !matches!(question.subject, Subject::Secret(_)) {
+        return None;
+    }
+    let by = answers.identity.allows.iter().min_by_key(|allow| allow.conditions.len())?.to_string();
+    let mut conditions = Vec::new();
+    [Half::Delegation, Half::Boundary].iter().try_for_each(|half| pass(*half, answers, &mut conditions)).ok()?;
+    Some((by, conditions))
+}
+
+/// What the policy of a key or secret alone does not settle (D§1.2, D§1.3).
 fn needed(reach: Reach, question: &Question<'_>) -> &'static [Half] {
     match reach {
         _ if question.is_cross_account() => &[Half::Delegation, Half::Boundary],

@@ -7,7 +7,8 @@ use super::{AccountId, ArnError, region_of, split};
 use crate::partition::{Partition, Region};
 use crate::text::serde_as_text;
 
-const ARN_FORM: &str = "arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME-SUFFIX, with a suffix of six letters and digits";
+const ARN_FORM: &str =
+    "arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME-SUFFIX, with a suffix of six letters and digits";
 const NAME_FORM: &str = "arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME";
 /// Characters that AWS adds to the name, so that a secret that is deleted and made anew has another ARN (D§5.7).
 const SUFFIX: usize = 6;

@@ -1,6 +1,6 @@
 //! Would the owner still be able to change the policy? KMS asks the same of the caller (D§1.5).
 
-use crate::access::{Caller, Question, key_policy_answer};
+use crate::access::{Caller, Question, Subject, key_policy_answer};
 use crate::arn::{EntityArn, KeyArn};
 use crate::document::{PolicyDocument, Statement};
 
@@ -18,7 +18,7 @@ pub fn locks_out(document: &PolicyDocument, key: &KeyArn, writer: Option<&Entity
 const ACTION: &str = "kms:PutKeyPolicy";
 
 fn question_of<'a>(entity: &'a EntityArn, key: &'a KeyArn) -> Question<'a> {
-    Question::new(&Caller { arn: entity, unique_id: None }, key, ACTION)
+    Question::new(&Caller { arn: entity, unique_id: None }, Subject::Key { key, within: None }, ACTION)
 }
 
 fn keeps(document: &PolicyDocument, question: &Question<'_>) -> bool {
