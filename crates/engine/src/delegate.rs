@@ -7,7 +7,7 @@ use sharedkey_policy::{AccountId, EntityArn, Partition, PolicyArn, PolicyDocumen
 use crate::{
     desired::{Account, Delegation},
     ledger::Resource,
-    names::Names,
+    names::{Names, ObjectName},
 };
 
 /// What stands on the side of one consumer or reader.
@@ -57,18 +57,21 @@ impl Given<'_> {
         }
     }
 
-    /// What it is given on.
-    pub(crate) fn thing(self) -> &'static str {
-        match self {
-            Self::Key(_) => "key",
-            Self::Secret => "secret",
-        }
+    /// The description of a managed policy.
+    pub(crate) fn description(self, object: &ObjectName) -> String {
+        let (what, kind) = match self {
+            Self::Key(_) => ("a shared KMS key", "SharedKey"),
+            Self::Secret => ("a secret", "ExternalSecret"),
+        };
+        format!("Delegates {what} to principals of this account, for {kind} {object}")
     }
 
     /// What a policy that is missing would say.
     pub(crate) fn allows(self) -> String {
         match self {
-            Self::Key(actions) => format!("allows {} on the key", actions.iter().cloned().collect::<Vec<_>>().join(", ")),
+            Self::Key(actions) => {
+                format!("allows {} on the key", actions.iter().cloned().collect::<Vec<_>>().join(", "))
+            }
             Self::Secret => format!("allows {} on the secret", sharedkey_api::Reader::ACTIONS.join(", ")),
         }
     }

@@ -257,6 +257,11 @@ impl Desired {
         !self.refused.is_empty() || self.consumers.iter().any(|consumer| consumer.principals.contains(principal))
     }
 
+    /// What stands on the consumers' side, once the key is known.
+    pub fn delegates(&self, key: Option<&KeyArn>) -> Vec<Delegate<'_>> {
+        self.consumers.iter().map(|consumer| consumer.delegate(key)).collect()
+    }
+
     /// Every principal that is read: those of all consumers whose account can be reached.
     pub fn readable_principals(&self) -> impl Iterator<Item = (&Account, &EntityArn)> {
         self.consumers

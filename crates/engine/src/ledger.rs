@@ -220,9 +220,10 @@ impl Resource {
             | Self::SecretAspect { secret, .. }
             | Self::SecretStatement { secret, .. }
             | Self::Replica { secret, .. } => Some(secret),
-            Self::Statement { .. } | Self::InlinePolicy { .. } | Self::ManagedPolicy { .. } | Self::Attachment { .. } => {
-                None
-            }
+            Self::Statement { .. }
+            | Self::InlinePolicy { .. }
+            | Self::ManagedPolicy { .. }
+            | Self::Attachment { .. } => None,
         }
     }
 

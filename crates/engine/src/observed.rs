@@ -119,13 +119,26 @@ impl EntityState {
     }
 }
 
+/// A role or user that exists and could be read.
+pub(crate) fn entity<'a>(
+    entities: &'a BTreeMap<EntityArn, Reading<Entity>>,
+    arn: &EntityArn,
+) -> Option<&'a EntityState> {
+    match entities.get(arn) {
+        Some(Ok(Entity::Present(state))) => Some(state),
+        _ => None,
+    }
+}
+
+/// Unique ids and the principals that they stand for.
+pub(crate) fn unique_ids(entities: &BTreeMap<EntityArn, Reading<Entity>>) -> BTreeMap<String, String> {
+    entities.keys().filter_map(|arn| Some((entity(entities, arn)?.unique_id.clone(), arn.to_string()))).collect()
+}
+
 impl Observed {
     /// A role or user that exists and could be read.
     pub fn entity(&self, arn: &EntityArn) -> Option<&EntityState> {
-        match self.entities.get(arn) {
-            Some(Ok(Entity::Present(state))) => Some(state),
-            _ => None,
-        }
+        entity(&self.entities, arn)
     }
 
     /// Whether it is known that there is no such role or user.
@@ -140,6 +153,6 @@ impl Observed {
 
     /// Unique ids and the principals that they stand for.
     pub fn unique_ids(&self) -> BTreeMap<String, String> {
-        self.entities.keys().filter_map(|arn| Some((self.entity(arn)?.unique_id.clone(), arn.to_string()))).collect()
+        unique_ids(&self.entities)
     }
 }

@@ -1,5 +1,6 @@
 //! What to do about a comparison: an ordered list of steps as plain data, or the reasons why nothing is done.
 
+pub(crate) mod delegation;
 mod narrow;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,17 +8,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use sharedkey_api::{Mode, conditions::Reason};
 use sharedkey_policy::{
     Edit, EntityArn, KeyArn, NormalContext, PolicyArn, PolicyDocument, Region, SecretArn, SecretName, Sid, Statement,
-    document_fingerprint, fingerprint,
+    fingerprint,
 };
 
-use self::narrow::{Narrowed, Narrowing};
+use self::{
+    delegation::Delegating,
+    narrow::{Narrowed, Narrowing},
+};
 use crate::{
     compare::{Cause, Comparison, Finding, WantedStatement},
-    desired::{Account, Desired, DesiredConsumer},
+    delegate::Delegate,
+    desired::{Account, Desired},
     history::Entry,
     ledger::{Record, Resource, State, Target},
     names::OwnerId,
-    observed::{ManagedPolicy, Observed},
+    observed::Observed,
     revoke, write,
 };
 
@@ -415,24 +420,8 @@ impl Planner<'_> {
         revoke::key_policies(elsewhere, self.desired.names.owner(), self.desired.prune_foreign_orphans)
     }
 
-    /// Writes that somebody undoes each time. Fighting on would only keep both sides busy, and the key policy changing.
     fn contention(&self) -> Option<Blocker> {
-        let Clock { now, contended_within } = self.clock;
-        let contended = |resource: &Resource| self.record.is_contended(resource, now, contended_within);
-        let fought = |finding: &&Finding| {
-            let resource = finding.resource.as_ref();
-            finding.cause == Cause::Drift && resource.is_some_and(contended)
-        };
-        let finding = self.open().find(fought)?;
-        Some(Blocker {
-            reason: Reason::Contended,
-            message: format!(
-                "somebody undid what the operator wrote three times within {} minutes, so it waits as long before it tries again: {}; find out \
-                 who else manages it and let one of the two go (mode: Observe here, or ignore the statement there)",
-                contended_within / 60,
-                finding.message
-            ),
-        })
+        contention(self.open(), self.record, self.clock)
     }
 
     /// Whether the key policy would be refused: then nothing is written anywhere, rather than one half of it.
@@ -507,108 +496,33 @@ impl Planner<'_> {
     }
 
     fn delegations(&self) -> Vec<Step> {
-        let Some(key) = &self.comparison.key else { return Vec::new() };
         let broken: BTreeSet<&Resource> = self.open().filter_map(|finding| finding.resource.as_ref()).collect();
-        let mut steps = Vec::new();
-        for consumer in &self.desired.consumers {
-            let Some(account) = &consumer.reach else { continue };
-            let document = consumer.delegation_document(key);
-            let mut done = BTreeSet::new();
-            for principal in consumer.principals.iter().filter(|arn| self.observed.entity(arn).is_some()) {
-                for resource in consumer.delegated_by(&self.desired.names, principal) {
-                    if broken.contains(&resource) && done.insert(resource.clone()) {
-                        steps.push(self.delegation_step(account, consumer, resource, &document));
-                    }
-                }
-            }
-        }
-        steps
+        self.delegating(&self.delegates()).steps(&broken)
     }
 
-    fn delegation_step(
-        &self,
-        account: &Account,
-        consumer: &DesiredConsumer,
-        resource: Resource,
-        document: &PolicyDocument,
-    ) -> Step {
-        let action = match &resource {
-            Resource::ManagedPolicy { policy } => Action::PutManagedPolicy {
-                policy: policy.clone(),
-                document: document.clone(),
-                tags: self.desired.names.tags(Some(&consumer.name)),
-                description: format!(
-                    "Delegates a shared KMS key to principals of this account, for SharedKey {}",
-                    self.desired.names.object()
-                ),
-            },
-            Resource::Attachment { policy, entity } => {
-                Action::AttachPolicy { policy: policy.clone(), entity: entity.clone() }
-            }
-            Resource::InlinePolicy { entity, name } => {
-                Action::PutInlinePolicy { entity: entity.clone(), name: name.clone(), document: document.clone() }
-            }
-            _ => unreachable!("a consumer delegates by policies"),
-        };
-        let fingerprint = document_fingerprint(document, &self.context());
-        let target = Self::delegation_target(account, consumer, resource, fingerprint);
-        Step { account: account.clone(), action, records: vec![target], forgets: Vec::new() }
+    fn delegates(&self) -> Vec<Delegate<'_>> {
+        self.desired.delegates(self.comparison.key.as_ref())
     }
 
-    fn delegation_target(
-        account: &Account,
-        consumer: &DesiredConsumer,
-        resource: Resource,
-        fingerprint: String,
-    ) -> Target {
-        Target {
-            resource,
-            consumer: consumer.name.clone(),
-            account_ref: account.name.clone(),
-            state: State::Intended,
-            fingerprint,
-            principals: BTreeMap::new(),
-            undone: Vec::new(),
+    fn delegating<'b>(&'b self, delegates: &'b [Delegate<'b>]) -> Delegating<'b> {
+        Delegating {
+            names: &self.desired.names,
+            delegates,
+            entities: &self.observed.entities,
+            managed: &self.observed.managed,
+            context: self.context(),
         }
     }
 
     fn adopts(&self) -> Vec<Target> {
-        let Some(key) = &self.comparison.key else { return Vec::new() };
-        let differs = |resource: &Resource| {
-            self.comparison.findings.iter().any(|finding| finding.resource.as_ref() == Some(resource))
-        };
         let mut standing: Vec<Target> = Vec::new();
-        if self.observed.document().is_some() {
+        if self.comparison.key.is_some() && self.observed.document().is_some() {
             standing.extend(
                 self.comparison.statements.iter().map(|wanted| self.statement_target(wanted, &wanted.statement)),
             );
         }
-        for consumer in &self.desired.consumers {
-            let Some(account) = &consumer.reach else { continue };
-            let fingerprint = document_fingerprint(&consumer.delegation_document(key), &self.context());
-            let seen = consumer.principals.iter().filter(|arn| self.observed.entity(arn).is_some());
-            let resources = seen.flat_map(|arn| consumer.delegated_by(&self.desired.names, arn));
-            let resources: BTreeSet<Resource> = resources.filter(|resource| self.was_read(resource)).collect();
-            let target = |resource| Self::delegation_target(account, consumer, resource, fingerprint.clone());
-            standing.extend(resources.into_iter().map(target));
-        }
-        let known = |target: &Target| {
-            let known = self.record.get(&target.resource);
-            let undone = known.map(|known| known.undone.clone()).unwrap_or_default();
-            known == Some(&Target { state: State::Applied, undone, ..target.clone() })
-        };
-        standing.retain(|target| !differs(&target.resource) && !known(target));
-        standing
-    }
-
-    /// Whether it is known how a resource of a principal that was read stands.
-    fn was_read(&self, resource: &Resource) -> bool {
-        match resource {
-            Resource::ManagedPolicy { policy } | Resource::Attachment { policy, .. } => {
-                matches!(self.observed.managed.get(policy), Some(Ok(ManagedPolicy::Present { .. })))
-            }
-            _ => true,
-        }
+        standing.extend(self.delegating(&self.delegates()).standing());
+        adopted(standing, &self.comparison.findings, self.record)
     }
 
     fn revocations(&self, edit: Edit) -> Vec<Step> {
@@ -620,6 +534,39 @@ impl Planner<'_> {
         steps.extend(revoke::policies(self.comparison.leftovers.iter(), self.record));
         steps
     }
+}
+
+/// Of what stands in AWS as it has to, what the ledger does not know so.
+pub(crate) fn adopted(mut standing: Vec<Target>, findings: &[Finding], record: &Record) -> Vec<Target> {
+    let differs = |resource: &Resource| findings.iter().any(|finding| finding.resource.as_ref() == Some(resource));
+    let known = |target: &Target| {
+        let known = record.get(&target.resource);
+        let undone = known.map(|known| known.undone.clone()).unwrap_or_default();
+        known == Some(&Target { state: State::Applied, undone, ..target.clone() })
+    };
+    standing.retain(|target| !differs(&target.resource) && !known(target));
+    standing
+}
+
+/// Writes that somebody undoes each time. Fighting on would only keep both sides busy, and AWS changing.
+pub(crate) fn contention<'a>(
+    mut open: impl Iterator<Item = &'a Finding>,
+    record: &Record,
+    clock: Clock,
+) -> Option<Blocker> {
+    let Clock { now, contended_within } = clock;
+    let contended = |resource: &Resource| record.is_contended(resource, now, contended_within);
+    let fought = |finding: &&Finding| finding.cause == Cause::Drift && finding.resource.as_ref().is_some_and(contended);
+    let finding = open.find(fought)?;
+    Some(Blocker {
+        reason: Reason::Contended,
+        message: format!(
+            "somebody undid what the operator wrote three times within {} minutes, so it waits as long before it tries again: {}; find out \
+             who else manages it and let one of the two go (mode: Observe here, or ignore it there)",
+            contended_within / 60,
+            finding.message
+        ),
+    })
 }
 
 #[cfg(test)]

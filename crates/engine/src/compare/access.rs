@@ -3,12 +3,13 @@
 use sharedkey_api::DriftKind;
 use sharedkey_policy::Half;
 
-use super::{Case, Cause, Finding};
+use super::{Cause, Finding};
+use crate::verdict::ConsumerVerdict;
 
 /// `BlockedByBoundary` and `BlockedByDeny`
-pub(super) fn blocked(case: &Case<'_>) -> Vec<Finding> {
+pub(crate) fn blocked(verdicts: &[ConsumerVerdict]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for consumer in case.verdicts {
+    for consumer in verdicts {
         for principal in &consumer.principals {
             for block in &principal.blocks {
                 let kind = match block.half {
@@ -47,7 +48,7 @@ mod tests {
 
     #[test]
     fn both_halves_in_place_block_nobody() {
-        assert_eq!(World::shared().check(blocked), []);
+        assert_eq!(World::shared().check(|case| blocked(case.verdicts)), []);
     }
 
     #[test]
@@ -61,7 +62,7 @@ mod tests {
             "group Staff: inline policy NoKeys",
             r#"{"Sid":"NoKeys","Effect":"Deny","Action":"kms:Decrypt","Resource":"*"}"#,
         ));
-        insta::assert_snapshot!(page(&world.check(blocked)), @r#"
+        insta::assert_snapshot!(page(&world.check(|case| blocked(case.verdicts))), @r#"
         delegation BlockedByBoundary (Drift) in 444455556666 for [role/App], arn:aws:iam::444455556666:role/App
           expected: allowed: kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey, kms:GenerateDataKeyPair, kms:GenerateDataKeyPairWithoutPlaintext, kms:GenerateDataKeyWithoutPlaintext, kms:ReEncryptFrom, kms:ReEncryptTo
           observed: the permissions boundary arn:aws:iam::444455556666:policy/Boundary of arn:aws:iam::444455556666:role/App does not allow kms:Decrypt
@@ -77,6 +78,6 @@ mod tests {
     fn a_half_that_is_missing_is_no_block_but_a_finding_of_its_own() {
         let mut world = World::shared();
         world.entity(APP).inline.clear();
-        assert_eq!(world.check(blocked), []);
+        assert_eq!(world.check(|case| blocked(case.verdicts)), []);
     }
 }

@@ -1,44 +1,20 @@
-//! Layer `delegation`: the policies on the consumers' side stand as they have to.
+//! Layer `delegation`: the policies on the principals' side stand as they have to.
 
 use sharedkey_api::DriftKind;
-use sharedkey_policy::{EntityArn, MalformedPolicy, PolicyDocument, document_difference, document_fingerprint};
+use sharedkey_policy::{MalformedPolicy, PolicyDocument, document_difference, document_fingerprint};
 
-use super::{Case, Cause, Finding};
-use crate::{
-    desired::{Delegation, DesiredConsumer, Trust},
-    ledger::Resource,
-    observed::{Entity, EntityState},
-};
-
-impl<'a> Case<'a> {
-    /// Consumers whose half in their own account is ours.
-    pub(super) fn delegating(&self, delegation: Delegation) -> impl Iterator<Item = &'a DesiredConsumer> {
-        self.desired
-            .consumers
-            .iter()
-            .filter(move |consumer| consumer.delegation == delegation && consumer.reach.is_some())
-    }
-
-    /// The consumer's principals that exist and are the ones that were trusted.
-    pub(super) fn present(
-        &self,
-        consumer: &'a DesiredConsumer,
-    ) -> impl Iterator<Item = (&'a EntityArn, &'a EntityState)> {
-        let (observed, left_out) = (self.observed, self.left_out);
-        let trusted = consumer.principals.iter().filter(move |principal| !left_out.contains_key(*principal));
-        trusted.filter_map(move |principal| Some((principal, observed.entity(principal)?)))
-    }
-}
+use super::{Cause, Finding, side::Side};
+use crate::{delegate::Delegate, desired::Delegation, ledger::Resource, observed::Entity};
 
 /// `EntityMissing`: the role or user is gone, or never was.
-pub(super) fn entity_missing(case: &Case<'_>) -> Vec<Finding> {
+pub(crate) fn entity_missing(side: &Side<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for consumer in &case.desired.consumers {
-        for principal in &consumer.principals {
-            let Some(Ok(Entity::Absent { elsewhere })) = case.observed.entities.get(principal) else { continue };
-            let existed = case.left_out.contains_key(principal)
-                || consumer.trust == Trust::Account && case.record.unique_id(principal).is_some();
-            let (observed, advice) = match elsewhere.as_ref().filter(|other| consumer.delegate(None).may_know(other)) {
+    for delegate in side.delegates {
+        for principal in delegate.principals {
+            let Some(Ok(Entity::Absent { elsewhere })) = side.entities.get(principal) else { continue };
+            // Whom a statement named, and whom an account let in.
+            let existed = side.left_out.contains_key(principal) || side.record.unique_id(principal).is_some();
+            let (observed, advice) = match elsewhere.as_ref().filter(|other| delegate.may_know(other)) {
                 Some(other) => {
                     (other.to_string(), format!("; the same name exists as {other}, and the path is part of the name"))
                 }
@@ -47,15 +23,17 @@ pub(super) fn entity_missing(case: &Case<'_>) -> Vec<Finding> {
             findings.push(Finding {
                 kind: DriftKind::EntityMissing,
                 cause: if existed { Cause::Drift } else { Cause::NotYet },
-                account: consumer.account.clone(),
+                account: delegate.account.clone(),
                 principals: vec![principal.to_string()],
                 resource: None,
                 subject: principal.to_string(),
                 expected: Some("exists".to_owned()),
                 observed: Some(observed),
                 message: format!(
-                    "{principal} of consumer {:?} does not exist in account {}{advice}; create it, or remove it from the spec",
-                    consumer.name, consumer.account
+                    "{principal} of {} {:?} does not exist in account {}{advice}; create it, or remove it from the spec",
+                    delegate.given.entry(),
+                    delegate.name,
+                    delegate.account
                 ),
             });
         }
@@ -64,13 +42,12 @@ pub(super) fn entity_missing(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// `PolicyMissing` and `PolicyChanged` of inline policies.
-pub(super) fn inline(case: &Case<'_>) -> Vec<Finding> {
-    let Some(key) = case.key else { return Vec::new() };
+pub(crate) fn inline(side: &Side<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for consumer in case.delegating(Delegation::InlinePolicy) {
-        let wanted = consumer.delegation_document(key);
-        let name = case.desired.names.policy_name(&consumer.name);
-        for (principal, state) in case.present(consumer) {
+    for delegate in side.delegating(Delegation::InlinePolicy) {
+        let Some(wanted) = &delegate.document else { continue };
+        let name = side.names.policy_name(delegate.name);
+        for (principal, state) in side.present(delegate) {
             let resource = Resource::InlinePolicy { entity: principal.clone(), name: name.clone() };
             let policy = OurPolicy {
                 resource,
@@ -79,13 +56,13 @@ pub(super) fn inline(case: &Case<'_>) -> Vec<Finding> {
                 principals: vec![principal.to_string()],
                 lagging: state.lagging.contains(&name),
             };
-            findings.extend(case.policy_finding(consumer, policy, &wanted, state.inline.get(&name)));
+            findings.extend(side.policy_finding(delegate, policy, wanted, state.inline.get(&name)));
         }
     }
     findings
 }
 
-/// One policy of ours on the consumers' side.
+/// One policy of ours on the principals' side.
 pub(super) struct OurPolicy {
     pub(super) resource: Resource,
     pub(super) label: String,
@@ -94,10 +71,10 @@ pub(super) struct OurPolicy {
     pub(super) lagging: bool,
 }
 
-impl Case<'_> {
+impl Side<'_> {
     pub(super) fn policy_finding(
         &self,
-        consumer: &DesiredConsumer,
+        delegate: &Delegate<'_>,
         policy: OurPolicy,
         wanted: &PolicyDocument,
         live: Option<&Result<PolicyDocument, MalformedPolicy>>,
@@ -105,12 +82,12 @@ impl Case<'_> {
         let (kind, found, expected, observed, what) = match live {
             None => {
                 let lost = policy.principals.join(", ");
-                let what = format!("is missing; without it {lost} cannot use the key");
-                (DriftKind::PolicyMissing, None, allows(consumer), "no such policy".to_owned(), what)
+                let what = format!("is missing; without it {lost} {}", delegate.given.cannot());
+                (DriftKind::PolicyMissing, None, delegate.given.allows(), "no such policy".to_owned(), what)
             }
             Some(Err(malformed)) => {
                 let what = format!("cannot be read as a policy: {malformed}");
-                (DriftKind::PolicyChanged, Some(String::new()), allows(consumer), malformed.to_string(), what)
+                (DriftKind::PolicyChanged, Some(String::new()), delegate.given.allows(), malformed.to_string(), what)
             }
             Some(Ok(live)) => {
                 let difference = document_difference(wanted, live, self.context)?;
@@ -132,7 +109,7 @@ impl Case<'_> {
         Some(Finding {
             kind,
             cause,
-            account: consumer.account.clone(),
+            account: delegate.account.clone(),
             principals: policy.principals,
             resource: Some(policy.resource),
             subject: policy.subject,
@@ -143,10 +120,6 @@ impl Case<'_> {
     }
 }
 
-fn allows(consumer: &DesiredConsumer) -> String {
-    format!("allows {} on the key", consumer.actions.iter().cloned().collect::<Vec<_>>().join(", "))
-}
-
 #[cfg(test)]
 mod tests {
     use sharedkey_api::DriftKind as K;
@@ -154,13 +127,14 @@ mod tests {
     use super::*;
     use crate::{
         compare::testing::{ANNA, APP, POLICY, World, arn, kinds, page, parse, refused},
+        desired::Trust,
         ledger::State,
     };
 
     type Change<'a> = &'a dyn Fn(&mut World);
 
     fn all(world: &World) -> Vec<Finding> {
-        [entity_missing, inline].into_iter().flat_map(|check| world.check(check)).collect()
+        [world.check(|case| entity_missing(case.side)), world.check(|case| inline(case.side))].concat()
     }
 
     const DENY: &str =
@@ -216,7 +190,7 @@ mod tests {
     fn a_principal_that_never_was_is_not_there_yet_and_blocks() {
         let mut world = World::fresh();
         world.observed.entities.insert(arn(APP), Ok(Entity::Absent { elsewhere: None }));
-        insta::assert_snapshot!(page(&world.check(entity_missing)), @r#"
+        insta::assert_snapshot!(page(&world.check(|case| entity_missing(case.side))), @r#"
         delegation EntityMissing (NotYet) in 444455556666 for [role/App], arn:aws:iam::444455556666:role/App
           expected: exists
           observed: does not exist
@@ -230,7 +204,7 @@ mod tests {
         let mut world = World::fresh();
         let elsewhere = Some(arn("arn:aws:iam::444455556666:role/team/App"));
         world.observed.entities.insert(arn(APP), Ok(Entity::Absent { elsewhere }));
-        insta::assert_snapshot!(world.check(entity_missing)[0].message, @r#"arn:aws:iam::444455556666:role/App of consumer "partner" does not exist in account 444455556666; the same name exists as arn:aws:iam::444455556666:role/team/App, and the path is part of the name; create it, or remove it from the spec"#);
+        insta::assert_snapshot!(world.check(|case| entity_missing(case.side))[0].message, @r#"arn:aws:iam::444455556666:role/App of consumer "partner" does not exist in account 444455556666; the same name exists as arn:aws:iam::444455556666:role/team/App, and the path is part of the name; create it, or remove it from the spec"#);
     }
 
     #[test]
@@ -239,7 +213,7 @@ mod tests {
         let elsewhere = Some(arn("arn:aws:iam::444455556666:role/team/App"));
         world.observed.entities.insert(arn(APP), Ok(Entity::Absent { elsewhere }));
         world.partner().opened = vec!["role/App".into()];
-        let found = &world.check(entity_missing)[0];
+        let found = &world.check(|case| entity_missing(case.side))[0];
         assert_eq!((found.observed.as_deref(), found.message.contains("team")), (Some("does not exist"), false));
     }
 
@@ -250,7 +224,11 @@ mod tests {
             world.partner().trust = trust;
             world.settle();
             world.delete(APP);
-            assert_eq!(kinds(&world.check(entity_missing)), [(K::EntityMissing, Cause::Drift)], "{trust:?}");
+            assert_eq!(
+                kinds(&world.check(|case| entity_missing(case.side))),
+                [(K::EntityMissing, Cause::Drift)],
+                "{trust:?}"
+            );
             assert_eq!(world.compare().blockers, [], "{trust:?}");
         }
     }
@@ -278,7 +256,7 @@ mod tests {
             if handoff {
                 world.partner().reach = None;
             }
-            assert_eq!(world.check(inline), []);
+            assert_eq!(world.check(|case| inline(case.side)), []);
         }
     }
 

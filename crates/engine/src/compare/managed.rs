@@ -1,38 +1,33 @@
-//! Layer `delegation`, by one managed policy for all principals of a consumer: it exists, says in its default version what it has to,
+//! Layer `delegation`, by one managed policy for all principals of a consumer or reader: it exists, says in its default version what it has to,
 //! and is attached (D§4.2).
 
 use sharedkey_api::DriftKind;
 use sharedkey_policy::{PolicyArn, PolicyDocument, document_difference};
 
-use super::{Case, Cause, Finding, delegation::OurPolicy};
-use crate::{
-    desired::{Delegation, DesiredConsumer},
-    ledger::Resource,
-    observed::ManagedPolicy,
-};
+use super::{Cause, Finding, delegation::OurPolicy, side::Side};
+use crate::{delegate::Delegate, desired::Delegation, ledger::Resource, observed::ManagedPolicy};
 
 /// `PolicyMissing`, `PolicyChanged`, `DefaultVersionChanged` and `PolicyDetached` of managed policies.
-pub(super) fn managed(case: &Case<'_>) -> Vec<Finding> {
-    let Some(key) = case.key else { return Vec::new() };
+pub(crate) fn managed(side: &Side<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for consumer in case.delegating(Delegation::ManagedPolicy) {
-        let arn = consumer.managed_policy(&case.desired.names, case.context.partition);
-        let Some(Ok(live)) = case.observed.managed.get(&arn) else { continue };
+    for delegate in side.delegating(Delegation::ManagedPolicy) {
+        let Some(wanted) = &delegate.document else { continue };
+        let arn = delegate.managed_policy(side.names, side.context.partition);
+        let Some(Ok(live)) = side.managed.get(&arn) else { continue };
         // A policy that nobody could have attached changes nothing for anybody.
-        if case.present(consumer).next().is_none() {
+        if side.present(delegate).next().is_none() {
             continue;
         }
-        let wanted = consumer.delegation_document(key);
-        findings.extend(case.managed_document(consumer, &arn, &wanted, live));
-        findings.extend(case.detached(consumer, &arn, live));
+        findings.extend(side.managed_document(delegate, &arn, wanted, live));
+        findings.extend(side.detached(delegate, &arn, live));
     }
     findings
 }
 
-impl Case<'_> {
+impl Side<'_> {
     fn managed_document(
         &self,
-        consumer: &DesiredConsumer,
+        delegate: &Delegate<'_>,
         arn: &PolicyArn,
         wanted: &PolicyDocument,
         live: &ManagedPolicy,
@@ -45,10 +40,10 @@ impl Case<'_> {
             resource: Resource::ManagedPolicy { policy: arn.clone() },
             label: format!("managed policy {arn}"),
             subject: arn.to_string(),
-            principals: self.present(consumer).map(|(principal, _)| principal.to_string()).collect(),
+            principals: self.present(delegate).map(|(principal, _)| principal.to_string()).collect(),
             lagging,
         };
-        let finding = self.policy_finding(consumer, policy, wanted, document)?;
+        let finding = self.policy_finding(delegate, policy, wanted, document)?;
         Some(self.default_version(arn, wanted, live, &finding).unwrap_or(finding))
     }
 
@@ -78,8 +73,8 @@ impl Case<'_> {
         })
     }
 
-    fn detached(&self, consumer: &DesiredConsumer, arn: &PolicyArn, live: &ManagedPolicy) -> Vec<Finding> {
-        let loose = self.present(consumer).filter(|(_, state)| !state.attached.contains(arn));
+    fn detached(&self, delegate: &Delegate<'_>, arn: &PolicyArn, live: &ManagedPolicy) -> Vec<Finding> {
+        let loose = self.present(delegate).filter(|(_, state)| !state.attached.contains(arn));
         loose
             .map(|(principal, state)| {
                 let resource = Resource::Attachment { policy: arn.clone(), entity: principal.clone() };
@@ -94,13 +89,16 @@ impl Case<'_> {
                 Finding {
                     kind: DriftKind::PolicyDetached,
                     cause,
-                    account: consumer.account.clone(),
+                    account: delegate.account.clone(),
                     principals: vec![principal.to_string()],
                     resource: Some(resource),
                     subject: arn.to_string(),
                     expected: Some("attached".to_owned()),
                     observed: Some("not attached".to_owned()),
-                    message: format!("{arn} is not attached to {principal}, which cannot use the key without it"),
+                    message: format!(
+                        "{arn} is not attached to {principal}, which {} without it",
+                        delegate.given.cannot()
+                    ),
                 }
             })
             .collect()
@@ -134,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_policy_that_stands_as_it_should_is_no_finding() {
-        assert_eq!(World::managed().check(managed), []);
+        assert_eq!(World::managed().check(|case| managed(case.side)), []);
     }
 
     #[test]
@@ -144,7 +142,7 @@ mod tests {
         world.entity(APP).attached.clear();
         world.entity(ANNA).attached.clear();
         let told = |finding: &Finding| finding.is_drift(Mode::Enforce) || finding.is_drift(Mode::Observe);
-        let drift: Vec<Finding> = world.check(managed).into_iter().filter(told).collect();
+        let drift: Vec<Finding> = world.check(|case| managed(case.side)).into_iter().filter(told).collect();
         insta::assert_snapshot!(page(&drift), @"
         delegation PolicyMissing (Drift) in 444455556666 for [role/App, user/Anna], arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner
           expected: allows kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey*, kms:ReEncrypt* on the key
@@ -152,7 +150,7 @@ mod tests {
           managed policy arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner is missing; without it arn:aws:iam::444455556666:role/App, arn:aws:iam::444455556666:user/Anna cannot use the key
         ");
         assert_eq!(
-            kinds(&world.check(managed))[1..],
+            kinds(&world.check(|case| managed(case.side)))[1..],
             [(K::PolicyDetached, Cause::Follows), (K::PolicyDetached, Cause::Follows)]
         );
     }
@@ -161,7 +159,7 @@ mod tests {
     fn a_managed_policy_that_was_detached_is_found_on_its_principal() {
         let mut world = World::managed();
         world.entity(ANNA).attached.clear();
-        insta::assert_snapshot!(page(&world.check(managed)), @"
+        insta::assert_snapshot!(page(&world.check(|case| managed(case.side))), @"
         delegation PolicyDetached (Drift) in 444455556666 for [user/Anna], arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner
           expected: attached
           observed: not attached
@@ -173,7 +171,7 @@ mod tests {
     fn a_switched_default_version_names_both_versions_and_what_that_means() {
         let mut world = World::managed();
         put_in_force(&mut world, "v2", DENY);
-        insta::assert_snapshot!(page(&world.check(managed)), @r#"
+        insta::assert_snapshot!(page(&world.check(|case| managed(case.side))), @r#"
         delegation DefaultVersionChanged (Drift) in 444455556666 for [role/App, user/Anna], arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner
           expected: v1
           observed: v2
@@ -190,7 +188,7 @@ mod tests {
             panic!("there is a policy")
         };
         others.remove("v1");
-        assert_eq!(kinds(&world.check(managed)), [(K::PolicyChanged, Cause::Drift)]);
+        assert_eq!(kinds(&world.check(|case| managed(case.side))), [(K::PolicyChanged, Cause::Drift)]);
     }
 
     #[test]

@@ -3,15 +3,16 @@
 //! One list of small pure checks, at least one for each drift kind (design §13); each file holds the checks of one layer with their
 //! tests. Comparing cannot fail: what could not be read was said in [`Observed`], and no check guesses about it.
 
-mod access;
-mod delegation;
+pub(crate) mod access;
+pub(crate) mod delegation;
 mod duplicate;
 mod key;
-mod managed;
-mod principal;
-mod quota;
+pub(crate) mod managed;
+pub(crate) mod principal;
+pub(crate) mod quota;
+pub(crate) mod side;
 mod statement;
-mod stray;
+pub(crate) mod stray;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -20,11 +21,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use sharedkey_api::{DriftKind, Mode, conditions::Reason};
 use sharedkey_policy::{AccountId, EntityArn, KeyArn, NormalContext, PolicyDocument, Statement};
 
+use self::side::Side;
 use crate::{
+    delegate::Delegate,
     desired::Desired,
     ledger::{Record, Resource, Target},
     observed::Observed,
     plan::Blocker,
+    resolve::Refusal,
     verdict::{self, ConsumerVerdict},
 };
 
@@ -122,7 +126,7 @@ pub(crate) struct Case<'a> {
     pub record: &'a Record,
     pub key: Option<&'a KeyArn>,
     pub statements: &'a [WantedStatement],
-    pub asked: &'a BTreeSet<Resource>,
+    pub side: &'a Side<'a>,
     pub left_out: &'a BTreeMap<EntityArn, String>,
     pub healing: &'a BTreeMap<EntityArn, String>,
     pub context: &'a NormalContext,
@@ -138,23 +142,9 @@ impl<'a> Case<'a> {
         self.observed.document()
     }
 
-    /// Why a thing of ours that is not as it should be differs, from what the ledger knows of it. `found` is the fingerprint
-    /// of what stands there, if anything does.
+    /// See [`Side::cause`].
     pub(crate) fn cause(&self, resource: &Resource, found: Option<&str>, lagging: bool) -> Cause {
-        match (self.record.applied(resource), found) {
-            _ if lagging => Cause::Propagating,
-            (Some(known), Some(found)) if known.fingerprint == found => Cause::SpecChanged,
-            (Some(_), _) => Cause::Drift,
-            (None, None) => Cause::NotYet,
-            (None, Some(found)) => match self.record.get(resource) {
-                // Our own write whose answer never came, or one that a crash cut off from its confirmation. Nothing is intended
-                // over what is not known, so whatever else stands there came after it.
-                Some(intended) if intended.fingerprint == found => Cause::SpecChanged,
-                Some(_) => Cause::Drift,
-                None if self.desired.take_over => Cause::NotYet,
-                None => Cause::Conflict,
-            },
-        }
+        self.side.cause(resource, found, lagging)
     }
 }
 
@@ -174,28 +164,30 @@ const CHECKS: [Check; 17] = [
     stray::statements,
     principal::recreated,
     principal::orphaned,
-    delegation::entity_missing,
-    delegation::inline,
-    managed::managed,
-    stray::policies,
-    access::blocked,
+    |case| delegation::entity_missing(case.side),
+    |case| delegation::inline(case.side),
+    |case| managed::managed(case.side),
+    |case| stray::policies(case.side),
+    |case| access::blocked(case.verdicts),
 ];
 
 /// Compares the spec with AWS.
 pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Comparison {
     let key = observed.key.arn.as_ref().ok().and_then(Option::as_ref);
-    let principal::Strangers { left_out, healing } = principal::strangers(desired, observed, record);
+    let principal::Strangers { left_out, healing } = principal::of_key(desired, observed, record);
     let context = NormalContext { partition: desired.key.partition(), unique_ids: observed.unique_ids() };
     let statements = key.map(|key| wanted(desired, key, &left_out)).unwrap_or_default();
     let asked = asked(desired, key);
     let verdicts = verdict::verdicts(desired, observed, key);
+    let delegates = desired.delegates(key);
+    let side = side(desired, observed, record, &delegates, &asked, &left_out, &context);
     let case = Case {
         desired,
         observed,
         record,
         key,
         statements: &statements,
-        asked: &asked,
+        side: &side,
         left_out: &left_out,
         healing: &healing,
         context: &context,
@@ -203,9 +195,34 @@ pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Compa
     };
     let findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&case)).collect();
     let blockers = blockers(&case, &findings);
-    let mut leftovers = leftovers(desired, &asked, record);
-    leftovers.extend(stray::taken_over(&case));
+    let mut leftovers = leftovers(&desired.refused, &asked, record);
+    let strays = [stray::statements(&case), stray::policies(&side)].concat();
+    leftovers.extend(stray::taken_over(&side, strays));
     Comparison { key: key.cloned(), statements, left_out, findings, leftovers, blockers, verdicts }
+}
+
+fn side<'a>(
+    desired: &'a Desired,
+    observed: &'a Observed,
+    record: &'a Record,
+    delegates: &'a [Delegate<'a>],
+    asked: &'a BTreeSet<Resource>,
+    left_out: &'a BTreeMap<EntityArn, String>,
+    context: &'a NormalContext,
+) -> Side<'a> {
+    Side {
+        names: &desired.names,
+        home: &desired.key.account,
+        delegates,
+        entities: &observed.entities,
+        managed: &observed.managed,
+        record,
+        asked,
+        left_out,
+        context,
+        quotas: &desired.quotas,
+        take_over: desired.take_over,
+    }
 }
 
 fn wanted(desired: &Desired, key: &KeyArn, left_out: &BTreeMap<EntityArn, String>) -> Vec<WantedStatement> {
@@ -240,8 +257,12 @@ fn asked(desired: &Desired, key: Option<&KeyArn>) -> BTreeSet<Resource> {
 /// What the ledger knows as ours and the spec no longer asks for.
 ///
 /// What was shared with a consumer that is refused now stays: it is asked for, and nobody can say how it should look.
-fn leftovers(desired: &Desired, asked: &BTreeSet<Resource>, record: &Record) -> Vec<Target> {
-    let refused = |target: &Target| desired.refused.contains_key(&target.consumer);
+pub(crate) fn leftovers(
+    refused: &BTreeMap<String, Refusal>,
+    asked: &BTreeSet<Resource>,
+    record: &Record,
+) -> Vec<Target> {
+    let refused = |target: &Target| refused.contains_key(&target.consumer);
     let targets = record.targets.iter().filter(|target| !refused(target) && !asked.contains(&target.resource));
     targets.cloned().collect()
 }
@@ -267,6 +288,6 @@ fn blockers(case: &Case<'_>, findings: &[Finding]) -> Vec<Blocker> {
     }
     blockers.extend(key::unwritable(case));
     blockers.extend(key::incapable(case));
-    blockers.extend(quota::exceeded(case, findings));
+    blockers.extend(quota::exceeded(case.side, findings));
     blockers
 }

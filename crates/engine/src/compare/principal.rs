@@ -11,49 +11,77 @@ use crate::{
     desired::{Desired, DesiredConsumer, Trust},
     ledger::{Record, Resource},
     names::Part,
-    observed::{Entity, Observed},
+    observed::{Entity, Observed, entity, unique_ids},
+    problem::Reading,
 };
 
 /// Principals that are not the ones that were trusted, with the id of the one that was (D§1.4).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Strangers {
+pub(crate) struct Strangers {
     /// Those that our statements must not name: deleted since, or created again by somebody. Naming the ARN again would trust
     /// whoever created it.
-    pub(super) left_out: BTreeMap<EntityArn, String>,
+    pub(crate) left_out: BTreeMap<EntityArn, String>,
     /// Those that were created again and are trusted again, because the spec says so.
-    pub(super) healing: BTreeMap<EntityArn, String>,
+    pub(crate) healing: BTreeMap<EntityArn, String>,
 }
 
-/// Finds them.
-pub(super) fn strangers(desired: &Desired, observed: &Observed, record: &Record) -> Strangers {
+/// Principals that the spec names in one statement of ours, and the statement as it stands.
+pub(crate) struct Named<'a> {
+    pub(crate) principals: &'a [EntityArn],
+    pub(crate) statement: Option<&'a Statement>,
+    /// Whether the ledger knows the statement.
+    pub(crate) recorded: bool,
+}
+
+/// Finds them. `heal` says whether one that was created again is trusted again.
+pub(crate) fn strangers(
+    named: &[Named<'_>],
+    entities: &BTreeMap<EntityArn, Reading<Entity>>,
+    record: &Record,
+    heal: bool,
+) -> Strangers {
     let mut strangers = Strangers::default();
-    for consumer in desired.consumers.iter().filter(|consumer| consumer.trust == Trust::Principals) {
-        let statement = statement_of(desired, consumer, observed);
-        let sid = desired.names.sid(&consumer.name, Part::Use);
-        let recorded = record.targets.iter().any(|target| target.resource.is_statement(sid.as_str()));
-        for principal in &consumer.principals {
-            let read = matches!(observed.entities.get(principal), Some(Ok(_)));
+    for Named { principals, statement, recorded } in named {
+        for principal in *principals {
+            let read = matches!(entities.get(principal), Some(Ok(_)));
             let known = record.unique_id(principal).map(str::to_owned);
             // Where the ledger tells who was trusted, whom it does not name was not.
-            let guessed = || if recorded && read { None } else { orphan_for(principal, statement?, observed, record) };
+            let guessed =
+                || if *recorded && read { None } else { orphan_for(principal, (*statement)?, entities, record) };
             let Some(trusted) = known.or_else(guessed) else { continue };
             let named = statement.is_some_and(|statement| names(statement, principal));
-            let gone = match observed.entities.get(principal) {
+            let gone = match entities.get(principal) {
                 Some(Ok(Entity::Present(state))) => trusted != state.unique_id,
                 Some(Ok(Entity::Absent { .. })) => true,
                 // Nobody can look who is behind the ARN now: what our statement does not name stays out of it until somebody can.
                 Some(Err(_)) => statement.is_some() && !named,
                 None => !named,
             };
-            let recreated = observed.entity(principal).is_some();
+            let recreated = entity(entities, principal).is_some();
             match gone {
                 false => None,
-                true if recreated && desired.heal_recreated => strangers.healing.insert(principal.clone(), trusted),
+                true if recreated && heal => strangers.healing.insert(principal.clone(), trusted),
                 true => strangers.left_out.insert(principal.clone(), trusted),
             };
         }
     }
     strangers
+}
+
+/// Those of a `SharedKey`.
+pub(super) fn of_key(desired: &Desired, observed: &Observed, record: &Record) -> Strangers {
+    let by_name = desired.consumers.iter().filter(|consumer| consumer.trust == Trust::Principals);
+    let named: Vec<Named<'_>> = by_name
+        .map(|consumer| {
+            let sid = desired.names.sid(&consumer.name, Part::Use);
+            Named {
+                principals: &consumer.principals,
+                statement: statement_of(desired, consumer, observed),
+                recorded: record.targets.iter().any(|target| target.resource.is_statement(sid.as_str())),
+            }
+        })
+        .collect();
+    strangers(&named, &observed.entities, record, desired.heal_recreated)
 }
 
 fn statement_of<'a>(desired: &Desired, consumer: &DesiredConsumer, observed: &'a Observed) -> Option<&'a Statement> {
@@ -67,11 +95,16 @@ fn names(statement: &Statement, principal: &EntityArn) -> bool {
 
 /// The id that was trusted under this ARN, to all appearances: our statement names a deleted principal, whom nobody else accounts
 /// for, and does not name this one.
-fn orphan_for(principal: &EntityArn, statement: &Statement, observed: &Observed, record: &Record) -> Option<String> {
+fn orphan_for(
+    principal: &EntityArn,
+    statement: &Statement,
+    entities: &BTreeMap<EntityArn, Reading<Entity>>,
+    record: &Record,
+) -> Option<String> {
     if names(statement, principal) {
         return None;
     }
-    let (present, recorded) = (observed.unique_ids(), record.unique_ids());
+    let (present, recorded) = (unique_ids(entities), record.unique_ids());
     let accounted = |id: &str| present.contains_key(id) || recorded.contains_key(id);
     statement.aws_principals().find(|name| is_unique_id(name) && !accounted(name)).map(str::to_owned)
 }

@@ -7,15 +7,11 @@ use std::{
 };
 
 use sharedkey_api::{Quotas, conditions::Reason};
-use sharedkey_policy::{EntityArn, EntityKind, PolicyArn};
+use sharedkey_policy::{EntityArn, EntityKind, PolicyArn, PolicyDocument};
 
-use super::{Case, Cause, Finding};
+use super::{Cause, Finding, side::Side};
 use crate::{
-    desired::{Delegation, DesiredConsumer},
-    ledger::Resource,
-    observed::EntityState,
-    plan::Blocker,
-    text::few,
+    delegate::Delegate, desired::Delegation, ledger::Resource, observed::EntityState, plan::Blocker, text::few,
 };
 
 /// Policies that a message names.
@@ -41,33 +37,31 @@ impl Limits {
 }
 
 /// Everything that would not fit. What stands as it has to is not judged: it did fit.
-pub(super) fn exceeded(case: &Case<'_>, findings: &[Finding]) -> Vec<Blocker> {
+pub(crate) fn exceeded(side: &Side<'_>, findings: &[Finding]) -> Vec<Blocker> {
     let open = findings.iter().filter(|finding| !matches!(finding.cause, Cause::Propagating | Cause::Conflict));
     let open: BTreeSet<&Resource> = open.filter_map(|finding| finding.resource.as_ref()).collect();
     let messages =
-        case.inline_too_long(&open).into_iter().chain(case.managed_too_long(&open)).chain(case.too_many(&open));
+        side.inline_too_long(&open).into_iter().chain(side.managed_too_long(&open)).chain(side.too_many(&open));
     messages.map(|message| Blocker { reason: Reason::DelegationQuotaExceeded, message }).collect()
 }
 
-impl<'a> Case<'a> {
-    fn limits(&self, consumer: &DesiredConsumer, kind: EntityKind) -> Limits {
-        let account = consumer.reach.as_ref().map(|reach| &reach.name);
-        Limits::of(kind, account.and_then(|name| self.desired.quotas.get(name)))
+/// Roles and users on which something is to be written, each with the first entry of the spec that asks for it.
+type Writes<'a, T> = BTreeMap<&'a EntityArn, (&'a Delegate<'a>, T)>;
+
+impl<'a> Side<'a> {
+    fn limits(&self, delegate: &Delegate<'_>, kind: EntityKind) -> Limits {
+        Limits::of(kind, delegate.reach.and_then(|reach| self.quotas.get(&reach.name)))
     }
 
     /// Roles and users on which inline policies are to be written, with the size of each by its name.
-    fn inline_to_write(
-        &self,
-        open: &BTreeSet<&Resource>,
-    ) -> BTreeMap<&'a EntityArn, (&'a DesiredConsumer, BTreeMap<String, usize>)> {
-        let mut writes = BTreeMap::new();
-        let Some(key) = self.key else { return writes };
-        for consumer in self.delegating(Delegation::InlinePolicy) {
-            let (name, size) =
-                (self.desired.names.policy_name(&consumer.name), consumer.delegation_document(key).size());
-            for (entity, _) in self.present(consumer) {
+    fn inline_to_write(&self, open: &BTreeSet<&Resource>) -> Writes<'a, BTreeMap<String, usize>> {
+        let mut writes = Writes::new();
+        for delegate in self.delegating(Delegation::InlinePolicy) {
+            let Some(size) = delegate.document.as_ref().map(PolicyDocument::size) else { continue };
+            let name = self.names.policy_name(delegate.name);
+            for (entity, _) in self.present(delegate) {
                 if open.contains(&Resource::InlinePolicy { entity: entity.clone(), name: name.clone() }) {
-                    let (_, sizes) = writes.entry(entity).or_insert_with(|| (consumer, BTreeMap::new()));
+                    let (_, sizes) = writes.entry(entity).or_insert_with(|| (delegate, BTreeMap::new()));
                     sizes.insert(name.clone(), size);
                 }
             }
@@ -77,9 +71,9 @@ impl<'a> Case<'a> {
 
     fn inline_too_long(&self, open: &BTreeSet<&Resource>) -> Vec<String> {
         let mut messages = Vec::new();
-        for (entity, (consumer, ours)) in self.inline_to_write(open) {
-            let Some(state) = self.observed.entity(entity) else { continue };
-            let limit = self.limits(consumer, entity.kind()).inline;
+        for (entity, (delegate, ours)) in self.inline_to_write(open) {
+            let Some(state) = self.entity(entity) else { continue };
+            let limit = self.limits(delegate, entity.kind()).inline;
             let others = others(state, &ours);
             let used: usize = others.iter().map(|(_, size)| size).sum();
             let needed: usize = ours.values().sum();
@@ -90,25 +84,26 @@ impl<'a> Case<'a> {
             let others = if others.is_empty() { String::new() } else { format!(" ({})", few(&others, NAMED)) };
             messages.push(format!(
                 "inline policies of {entity} may have {limit} characters together, without white space; {used} are used{others}, and ours \
-                 needs {needed}, so nothing was written; shorten or remove one of them, or set delegation: ManagedPolicy for consumer {:?}",
-                consumer.name
+                 needs {needed}, so nothing was written; shorten or remove one of them, or set delegation: ManagedPolicy for {} {:?}",
+                delegate.given.entry(),
+                delegate.name
             ));
         }
         messages
     }
 
     fn managed_too_long(&self, open: &BTreeSet<&Resource>) -> Vec<String> {
-        let Some(key) = self.key else { return Vec::new() };
-        let too_long = |consumer: &DesiredConsumer| {
-            let policy = consumer.managed_policy(&self.desired.names, key.partition());
-            let limit = self.limits(consumer, EntityKind::Role).managed;
-            let size = consumer.delegation_document(key).size();
+        let too_long = |delegate: &Delegate<'_>| {
+            let policy = delegate.managed_policy(self.names, self.context.partition);
+            let limit = self.limits(delegate, EntityKind::Role).managed;
+            let size = delegate.document.as_ref()?.size();
             let written = open.contains(&Resource::ManagedPolicy { policy: policy.clone() });
             (written && size > limit).then(|| {
                 format!(
                     "managed policy {policy} needs {size} characters, and a managed policy may have {limit}, so nothing was written; name \
-                     fewer actions for consumer {:?}",
-                    consumer.name
+                     fewer actions for {} {:?}",
+                    delegate.given.entry(),
+                    delegate.name
                 )
             })
         };
@@ -117,32 +112,33 @@ impl<'a> Case<'a> {
 
     fn too_many(&self, open: &BTreeSet<&Resource>) -> Vec<String> {
         let mut messages = Vec::new();
-        for (entity, (consumer, ours)) in self.to_attach(open) {
-            let Some(state) = self.observed.entity(entity) else { continue };
-            let (limit, used) = (self.limits(consumer, entity.kind()).attached, state.attached.len());
+        for (entity, (delegate, ours)) in self.to_attach(open) {
+            let Some(state) = self.entity(entity) else { continue };
+            let (limit, used) = (self.limits(delegate, entity.kind()).attached, state.attached.len());
             if used + ours.len() <= limit {
                 continue;
             }
             let attached: Vec<String> = state.attached.iter().map(ToString::to_string).collect();
             messages.push(format!(
                 "{entity} may have {limit} managed policies attached; it has {used} ({}), and ours would be {} more, so nothing was \
-                 written; detach one of them, ask AWS for a higher quota, or set delegation: InlinePolicy for consumer {:?}",
+                 written; detach one of them, ask AWS for a higher quota, or set delegation: InlinePolicy for {} {:?}",
                 few(&attached, NAMED),
                 ours.len(),
-                consumer.name
+                delegate.given.entry(),
+                delegate.name
             ));
         }
         messages
     }
 
     /// Roles and users to which managed policies are to be attached.
-    fn to_attach(&self, open: &BTreeSet<&Resource>) -> BTreeMap<&'a EntityArn, (&'a DesiredConsumer, Vec<PolicyArn>)> {
-        let mut writes: BTreeMap<_, (_, Vec<PolicyArn>)> = BTreeMap::new();
-        for consumer in self.delegating(Delegation::ManagedPolicy) {
-            let policy = consumer.managed_policy(&self.desired.names, self.context.partition);
-            for (entity, _) in self.present(consumer) {
+    fn to_attach(&self, open: &BTreeSet<&Resource>) -> Writes<'a, Vec<PolicyArn>> {
+        let mut writes = Writes::new();
+        for delegate in self.delegating(Delegation::ManagedPolicy) {
+            let policy = delegate.managed_policy(self.names, self.context.partition);
+            for (entity, _) in self.present(delegate) {
                 if open.contains(&Resource::Attachment { policy: policy.clone(), entity: entity.clone() }) {
-                    writes.entry(entity).or_insert_with(|| (consumer, Vec::new())).1.push(policy.clone());
+                    writes.entry(entity).or_insert_with(|| (delegate, Vec::new())).1.push(policy.clone());
                 }
             }
         }
@@ -168,7 +164,7 @@ mod tests {
     };
 
     /// A policy of exactly so many characters.
-    fn policy(size: usize) -> sharedkey_policy::PolicyDocument {
+    fn policy(size: usize) -> PolicyDocument {
         let text = |sid: &str| {
             format!(
                 r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"{sid}","Effect":"Allow","Action":"s3:*","Resource":"*"}}]}}"#

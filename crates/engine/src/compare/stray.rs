@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sharedkey_api::{DriftKind, TAKE_OVER};
 use sharedkey_policy::{EntityArn, Statement};
 
-use super::{Case, Cause, Finding};
+use super::{Case, Cause, Finding, side::Side};
 use crate::{
     ledger::{Resource, State, Target},
     text::few,
@@ -24,20 +24,20 @@ pub(super) fn statements(case: &Case<'_>) -> Vec<Finding> {
     let own = own.filter(|(sid, _)| case.desired.names.own_sid(sid) && seen.insert(*sid));
     own.filter_map(|(sid, statement)| {
         let resource = Resource::Statement { key: key.clone(), sid: sid.to_owned() };
-        case.is_stray(&resource).then(|| case.stray_statement(sid, statement, resource))
+        case.side.is_stray(&resource).then(|| case.stray_statement(sid, statement, resource))
     })
     .collect()
 }
 
 /// `PolicyChanged` of inline policies that nobody asks for, on the principals that are read.
-pub(super) fn policies(case: &Case<'_>) -> Vec<Finding> {
+pub(crate) fn policies(side: &Side<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for entity in case.observed.entities.keys() {
-        let Some(state) = case.observed.entity(entity) else { continue };
-        for name in state.inline.keys().filter(|name| case.desired.names.own_policy(name)) {
+    for entity in side.entities.keys() {
+        let Some(state) = side.entity(entity) else { continue };
+        for name in state.inline.keys().filter(|name| side.names.own_policy(name)) {
             let resource = Resource::InlinePolicy { entity: entity.clone(), name: name.clone() };
-            if case.is_stray(&resource) {
-                findings.push(case.stray_policy(entity, name, resource, state.lagging.contains(name)));
+            if side.is_stray(&resource) {
+                findings.push(side.stray_policy(entity, name, resource, state.lagging.contains(name)));
             }
         }
     }
@@ -45,14 +45,13 @@ pub(super) fn policies(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// The same as targets to take away, once a person has decided so.
-pub(super) fn taken_over(case: &Case<'_>) -> Vec<Target> {
-    let found = [statements(case), policies(case)].concat();
+pub(crate) fn taken_over(side: &Side<'_>, found: Vec<Finding>) -> Vec<Target> {
     let decided = found.into_iter().filter(|finding| finding.cause == Cause::NotYet);
     let resources = decided.filter_map(|finding| finding.resource);
     resources
         .filter_map(|resource| {
             Some(Target {
-                account_ref: case.way_to(&resource)?,
+                account_ref: side.way_to(&resource)?,
                 resource,
                 consumer: String::new(),
                 state: State::Applied,
@@ -65,18 +64,6 @@ pub(super) fn taken_over(case: &Case<'_>) -> Vec<Target> {
 }
 
 impl Case<'_> {
-    fn is_stray(&self, resource: &Resource) -> bool {
-        !self.asked.contains(resource) && self.record.get(resource).is_none()
-    }
-
-    fn stray_cause(&self, lagging: bool) -> Cause {
-        match self.desired.take_over {
-            _ if lagging => Cause::Propagating,
-            true => Cause::NotYet,
-            false => Cause::Conflict,
-        }
-    }
-
     fn stray_statement(&self, sid: &str, statement: &Statement, resource: Resource) -> Finding {
         let principals: Vec<String> = statement.aws_principals().map(str::to_owned).collect();
         let message = format!(
@@ -88,7 +75,7 @@ impl Case<'_> {
         );
         Finding {
             kind: DriftKind::StatementChanged,
-            cause: self.stray_cause(self.policy_lags()),
+            cause: self.side.stray_cause(self.policy_lags()),
             account: self.owner().clone(),
             principals,
             resource: Some(resource),
@@ -96,6 +83,20 @@ impl Case<'_> {
             expected: Some("no such statement".to_owned()),
             observed: Some("stands in the key policy".to_owned()),
             message,
+        }
+    }
+}
+
+impl Side<'_> {
+    pub(crate) fn is_stray(&self, resource: &Resource) -> bool {
+        !self.asked.contains(resource) && self.record.get(resource).is_none()
+    }
+
+    pub(crate) fn stray_cause(&self, lagging: bool) -> Cause {
+        match self.take_over {
+            _ if lagging => Cause::Propagating,
+            true => Cause::NotYet,
+            false => Cause::Conflict,
         }
     }
 
@@ -119,15 +120,15 @@ impl Case<'_> {
     /// The name of the `AwsAccount` through which a resource is reached.
     fn way_to(&self, resource: &Resource) -> Option<String> {
         let account = resource.account()?;
-        let reaches = self.desired.consumers.iter().filter_map(|consumer| consumer.reach.as_ref());
-        let reaches = reaches.chain([&self.desired.key.account]).find(|reach| reach.id == account);
+        let reaches = self.delegates.iter().filter_map(|delegate| delegate.reach);
+        let reaches = reaches.chain([self.home]).find(|reach| reach.id == account);
         let recorded =
             || self.record.targets.iter().find(|target| target.resource.account().as_ref() == Some(&account));
         reaches.map(|reach| reach.name.clone()).or_else(|| Some(recorded()?.account_ref.clone()))
     }
 }
 
-fn advice() -> String {
+pub(crate) fn advice() -> String {
     format!("it is left as it is: remove it, or annotate this object with {TAKE_OVER}=true to have it removed")
 }
 
@@ -145,7 +146,7 @@ mod tests {
     const OLD_POLICY: &str = "sharedkey@prod@team@orders@old";
 
     fn all(world: &World) -> Vec<Finding> {
-        [world.check(statements), world.check(policies)].concat()
+        [world.check(statements), world.check(|case| policies(case.side))].concat()
     }
 
     /// A consumer that the spec had once, and that a lost ledger has forgotten.

@@ -274,14 +274,18 @@ impl World {
     pub(crate) fn check(&self, check: fn(&Case<'_>) -> Vec<Finding>) -> Vec<Finding> {
         let (observed, compared) = (self.seen(), self.compare());
         let context = NormalContext { partition: Partition::Aws, unique_ids: observed.unique_ids() };
-        let strangers = super::principal::strangers(&self.desired, &observed, &self.record);
+        let strangers = super::principal::of_key(&self.desired, &observed, &self.record);
+        let (asked, delegates) =
+            (super::asked(&self.desired, compared.key.as_ref()), self.desired.delegates(compared.key.as_ref()));
+        let side =
+            super::side(&self.desired, &observed, &self.record, &delegates, &asked, &compared.left_out, &context);
         check(&Case {
             desired: &self.desired,
             observed: &observed,
             record: &self.record,
             key: compared.key.as_ref(),
             statements: &compared.statements,
-            asked: &super::asked(&self.desired, compared.key.as_ref()),
+            side: &side,
             left_out: &compared.left_out,
             healing: &strangers.healing,
             context: &context,

@@ -55,7 +55,7 @@ fn three_undone_corrections_in_half_an_hour_stop_it_and_fewer_or_slower_ones_do_
 
 #[test]
 fn the_message_says_what_is_fought_about_and_how_it_ends() {
-    insta::assert_snapshot!(fought(3, 60).plan().blockers[0].message, @r#"somebody undid what the operator wrote three times within 30 minutes, so it waits as long before it tries again: statement "SharedKey/prod/team/orders/partner" is not in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab; without it arn:aws:iam::444455556666:role/App, arn:aws:iam::444455556666:user/Anna cannot use the key; find out who else manages it and let one of the two go (mode: Observe here, or ignore the statement there)"#);
+    insta::assert_snapshot!(fought(3, 60).plan().blockers[0].message, @r#"somebody undid what the operator wrote three times within 30 minutes, so it waits as long before it tries again: statement "SharedKey/prod/team/orders/partner" is not in the key policy of arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab; without it arn:aws:iam::444455556666:role/App, arn:aws:iam::444455556666:user/Anna cannot use the key; find out who else manages it and let one of the two go (mode: Observe here, or ignore it there)"#);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
         ANNA, APP, FOREIGN, KEY, OURS, POLICY, World, account, arn, consumer, document, parse, refused,
     },
     desired::{Delegation, Trust},
-    observed::Entity,
+    observed::{Entity, ManagedPolicy},
 };
 
 /// A plan as a page to read. What is written stands below each step, and what the ledger has to know of it.

@@ -73,6 +73,7 @@ fn perform(aws: &mut Observed, action: &Action) {
             }
             aws.managed.insert(policy.clone(), Ok(ManagedPolicy::Absent { lagging: false }));
         }
+        other => unreachable!("a SharedKey writes no secret: {other}"),
     }
 }
 
