@@ -55,6 +55,8 @@ impl Accounts {
 pub enum Wanted<'a> {
     /// A key by its ARN, or an alias by its name.
     Key(&'a str),
+    /// A secret by its name.
+    Secret(&'a str),
     /// `role/path/Name`, `user/path/Name` or `root`.
     Principal(&'a str),
 }
@@ -64,6 +66,7 @@ pub enum Wanted<'a> {
 pub fn allows(spec: &AwsAccountSpec, namespace: &Namespace<'_>, wanted: Wanted<'_>) -> bool {
     spec.allow.iter().filter(|rule| selects(rule, namespace)).any(|rule| match wanted {
         Wanted::Key(key) => rule.keys.iter().any(|pattern| glob_match(pattern, key)),
+        Wanted::Secret(secret) => rule.secrets.iter().any(|pattern| glob_match(pattern, secret)),
         Wanted::Principal(principal) => rule.principals.iter().any(|pattern| glob_match(pattern, principal)),
     })
 }

@@ -1,22 +1,20 @@
 //! From the spec and the accounts that admins opened to what is wanted, or to an error that a person has to fix.
 //!
-//! Everything here happens before the first AWS call: an object that is refused makes none. A message tells the writer of the object
-//! nothing about accounts that his namespace may not use, not even whether they exist.
+//! Everything here happens before the first AWS call: an object that is refused makes none.
+
+pub(crate) mod scope;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sharedkey_api::{self as api, AwsAccountSpec, Mode, SharedKeySpec, conditions::Reason};
-use sharedkey_policy::{
-    AccountId, AliasArn, AliasName, EntityArn, EntityKind, KeyArn, Partition, Region, glob_match, is_cross_account,
-    is_known,
-};
+use sharedkey_api::{self as api, AwsAccountSpec, SharedKeySpec, conditions::Reason};
+use sharedkey_policy::{AliasArn, AliasName, EntityArn, KeyArn, Region, glob_match, is_cross_account, is_known};
 
+use self::scope::Scope;
 use crate::{
-    accounts::{Accounts, Namespace, Wanted, account_id, allows, opened_principals, opens, partition},
-    desired::{Account, Conditions, Delegation, Desired, DesiredConsumer, DesiredKey, KeySource, Trust},
+    accounts::{Accounts, Namespace, opened_principals},
+    desired::{Account, Conditions, Desired, DesiredConsumer, DesiredKey, KeySource, Trust},
     ledger::Record,
     names::{Names, ObjectName, OwnerId, Part},
-    revoke,
     verdict::expanded,
 };
 
@@ -51,16 +49,22 @@ pub struct Refusal {
     pub message: String,
 }
 
-fn refuse<T>(reason: Reason, message: impl Into<String>) -> Result<T, Refusal> {
+pub(crate) fn refuse<T>(reason: Reason, message: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal { reason, message: message.into() })
 }
 
 /// Resolves an object. One that is refused in part after it has shared something is resolved without the consumers that are refused.
 pub fn resolve(input: &Input<'_>) -> Result<Desired, Refusal> {
-    let namespace = Namespace { name: &input.object.namespace, labels: input.namespace_labels };
-    let resolver = Resolver { input, namespace };
+    let scope = Scope {
+        namespace: Namespace { name: &input.object.namespace, labels: input.namespace_labels },
+        accounts: input.accounts,
+        record: input.record,
+        leaving: input.leaving,
+        owned: "key",
+    };
+    let resolver = Resolver { input, scope };
     let region: Region = parse("region", &input.spec.region)?;
-    let (owner, owner_spec) = resolver.account("accountRef", &input.spec.account_ref.name, region.partition())?;
+    let (owner, owner_spec) = resolver.scope.account("accountRef", &input.spec.account_ref.name, region.partition())?;
     let key = resolver.key(&owner, owner_spec, region)?;
     let (mut consumers, mut refused) = (Vec::new(), BTreeMap::new());
     for (index, consumer) in input.spec.consumers.iter().enumerate() {
@@ -75,13 +79,9 @@ pub fn resolve(input: &Input<'_>) -> Result<Desired, Refusal> {
     let names = Names::new(input.owner_id.clone(), input.object.clone());
     distinct(&names, &consumers)?;
     let used = consumers.iter().filter_map(|consumer| consumer.reach.as_ref()).chain([&key.account]);
-    let capped =
-        used.map(|account| input.accounts.mode(key.partition(), &account.id)).any(|mode| mode == Mode::Observe);
-    // What leaves the spec is taken back in its account too.
-    let capped = capped || revoke::mode(input.record, input.accounts) == Mode::Observe;
     Ok(Desired {
+        mode: resolver.scope.mode(input.spec.mode, key.partition(), used),
         names,
-        mode: if capped { Mode::Observe } else { input.spec.mode },
         deletion_policy: input.spec.deletion_policy,
         take_over: input.annotations.get(api::TAKE_OVER).is_some_and(|value| value == "true"),
         heal_recreated: input.spec.heal_recreated_principals,
@@ -93,7 +93,16 @@ pub fn resolve(input: &Input<'_>) -> Result<Desired, Refusal> {
     })
 }
 
-fn parse<T: std::str::FromStr>(field: &str, text: &str) -> Result<T, Refusal>
+fn distinct(names: &Names, consumers: &[DesiredConsumer]) -> Result<(), Refusal> {
+    let taken = |name: &str| {
+        let sids = Part::ALL.map(|part| names.sid(name, part).to_string());
+        sids.into_iter().chain([names.policy_name(name)]).collect()
+    };
+    let entries = consumers.iter().map(|consumer| (consumer.name.as_str(), taken(&consumer.name)));
+    scope::distinct("consumers", "consumer", entries)
+}
+
+pub(crate) fn parse<T: std::str::FromStr>(field: &str, text: &str) -> Result<T, Refusal>
 where
     T::Err: std::fmt::Display,
 {
@@ -102,41 +111,10 @@ where
 
 struct Resolver<'a> {
     input: &'a Input<'a>,
-    namespace: Namespace<'a>,
+    scope: Scope<'a>,
 }
 
-impl<'a> Resolver<'a> {
-    /// An account that the namespace may use, of the key's partition.
-    fn account(&self, field: &str, name: &str, wanted: Partition) -> Result<(Account, &'a AwsAccountSpec), Refusal> {
-        let spec = self.input.accounts.0.get(name).filter(|spec| opens(spec, &self.namespace));
-        let used = self.input.record.targets.iter().any(|target| target.account_ref == name);
-        let spec = spec.filter(|_| used || !self.input.leaving.contains(name));
-        let Some(spec) = spec else {
-            return refuse(
-                Reason::NotAllowed,
-                format!(
-                    "{field}: AwsAccount {name:?} does not exist, or no allow rule of it names namespace {:?}; ask a cluster administrator",
-                    self.namespace.name
-                ),
-            );
-        };
-        let (Some(id), Some(found)) = (account_id(spec), partition(spec)) else {
-            return refuse(
-                Reason::AccountNotReady,
-                format!("{field}: AwsAccount {name:?} has no valid accountId and partition"),
-            );
-        };
-        if found != wanted {
-            return refuse(
-                Reason::PartitionMismatch,
-                format!(
-                    "{field}: AwsAccount {name:?} is in partition {found}, the key's Region in {wanted}; no access crosses partitions"
-                ),
-            );
-        }
-        Ok((Account { name: name.to_owned(), id }, spec))
-    }
-
+impl Resolver<'_> {
     fn key(&self, owner: &Account, spec: &AwsAccountSpec, region: Region) -> Result<DesiredKey, Refusal> {
         let source = match &self.input.spec.key {
             api::KeySource { arn: Some(arn), .. } => KeySource::Key(parse("key.arn", arn)?),
@@ -161,33 +139,31 @@ impl<'a> Resolver<'a> {
             KeySource::Key(key) => key.to_string(),
             KeySource::Alias { alias, .. } => alias.alias().to_string(),
         };
-        if !allows(spec, &self.namespace, Wanted::Key(&asked)) {
-            return refuse(
-                Reason::NotAllowed,
-                format!(
-                    "key: no allow rule of AwsAccount {:?} opens {asked} to namespace {:?}; ask a cluster administrator to add it to allow[].keys",
-                    owner.name, self.namespace.name
-                ),
-            );
-        }
+        self.scope.allowed_key("key", owner, spec, &asked)?;
         Ok(DesiredKey { account: owner.clone(), region, source })
     }
 
     fn consumer(&self, field: &str, spec: &api::Consumer, key: &DesiredKey) -> Result<DesiredConsumer, Refusal> {
-        let (account, reach) = self.consumer_account(field, spec, key)?;
-        let principals = principals(field, spec, key.partition(), &account)?;
+        let (account_ref, account_id) = (spec.account_ref.as_ref(), spec.account_id.as_deref());
+        let (account, reach) =
+            self.scope.entry_account(field, account_ref, account_id, &key.account.id, key.partition())?;
+        let principals = scope::principals(field, &spec.principals, "consumer", key.partition(), &account)?;
         let trust = match spec.trust {
             api::Trust::Principals => Trust::Principals,
             api::Trust::Account => Trust::Account,
         };
         if let Some((way, account_spec)) = &reach {
-            self.allowed_principals(field, way, account_spec, trust, &principals)?;
+            let mut asked: Vec<String> = principals.iter().map(EntityArn::resource).collect();
+            asked.extend((trust == Trust::Account).then(|| "root".to_owned()));
+            self.scope.allowed_principals(field, way, account_spec, &asked)?;
         }
+        // A principal of the owner's own account that the key policy names needs nothing else (D§1.3).
+        let enough = account == key.account.id && trust == Trust::Principals;
         let consumer = DesiredConsumer {
             name: spec.name.clone(),
-            delegation: delegation(spec, key, &account, trust),
+            delegation: scope::delegation(spec.delegation, spec.account_id.is_some(), enough),
             account,
-            opened: reach.as_ref().map(|(_, spec)| opened_principals(spec, &self.namespace)).unwrap_or_default(),
+            opened: reach.as_ref().map(|(_, spec)| opened_principals(spec, &self.scope.namespace)).unwrap_or_default(),
             reach: reach.map(|(way, _)| way),
             trust,
             principals,
@@ -195,128 +171,36 @@ impl<'a> Resolver<'a> {
             conditions: conditions(spec, &key.region),
             aws_service_grants: spec.aws_service_grants,
         };
-        self.stays(field, key, &consumer)?;
+        self.scope.stays(field, &key.account, &consumer.delegate(None))?;
         self.guardrails(field, key, &consumer)?;
         effective(field, key, &consumer)?;
-        protected(field, &consumer)?;
+        scope::protected(field, &consumer.principals, consumer.delegation)?;
         Ok(consumer)
     }
 
-    #[expect(clippy::type_complexity, reason = "an account and, unless it is a handoff, the way into it")]
-    fn consumer_account(
-        &self,
-        field: &str,
-        spec: &api::Consumer,
-        key: &DesiredKey,
-    ) -> Result<(AccountId, Option<(Account, &'a AwsAccountSpec)>), Refusal> {
-        match (&spec.account_ref, &spec.account_id) {
-            (Some(reference), None) => {
-                let reach = self.account(&format!("{field}.accountRef"), &reference.name, key.partition())?;
-                Ok((reach.0.id.clone(), Some(reach)))
-            }
-            // Its own roles need no other half: they are a matter of its allow rules.
-            (None, Some(id)) if id == key.account.id.as_str() => refuse(
-                Reason::NotAllowed,
-                format!("{field}.accountId: {id} is the key's own account; name its AwsAccount by accountRef instead"),
-            ),
-            (None, Some(id)) => Ok((parse(&format!("{field}.accountId"), id)?, None)),
-            _ => refuse(Reason::InvalidSpec, format!("{field}: exactly one of accountRef and accountId")),
-        }
-    }
-
-    fn allowed_principals(
-        &self,
-        field: &str,
-        way: &Account,
-        spec: &AwsAccountSpec,
-        trust: Trust,
-        principals: &[EntityArn],
-    ) -> Result<(), Refusal> {
-        let mut asked: Vec<String> = principals.iter().map(EntityArn::resource).collect();
-        if trust == Trust::Account {
-            asked.push("root".to_owned());
-        }
-        let Some(refused) = asked.iter().find(|asked| !allows(spec, &self.namespace, Wanted::Principal(asked))) else {
-            return Ok(());
-        };
-        refuse(
-            Reason::NotAllowed,
-            format!(
-                "{field}: no allow rule of AwsAccount {:?} opens {refused} to namespace {:?}; ask a cluster administrator to add it to \
-                 allow[].principals",
-                way.name, self.namespace.name
-            ),
-        )
-    }
-
-    /// An account that is being deleted opens nothing new, and is needed for what was shared.
-    fn stays(&self, field: &str, key: &DesiredKey, consumer: &DesiredConsumer) -> Result<(), Refusal> {
-        let mut accounts = [Some(&key.account), consumer.reach.as_ref()].into_iter().flatten();
-        let Some(leaving) = accounts.find(|account| self.input.leaving.contains(&account.name)) else { return Ok(()) };
-        let shared: Vec<_> =
-            self.input.record.targets.iter().filter(|target| target.consumer == consumer.name).collect();
-        let known = |principal: &EntityArn| shared.iter().any(|target| target.concerns(principal));
-        let new = match consumer.principals.iter().find(|principal| !consumer.is_handoff() && !known(principal)) {
-            _ if shared.is_empty() => "this consumer".to_owned(),
-            Some(principal) => principal.to_string(),
-            None => return Ok(()),
-        };
-        refuse(
-            Reason::NotAllowed,
-            format!(
-                "{field}: AwsAccount {:?} is being deleted and opens nothing new: {new} has no share yet",
-                leaving.name
-            ),
-        )
-    }
-
-    /// How a message names one of several `AwsAccount`s of the owner: by its account where the namespace may not know it.
-    fn named(&self, name: &str, spec: &AwsAccountSpec) -> String {
-        if opens(spec, &self.namespace) { format!("{name:?}") } else { format!("(of account {})", spec.account_id) }
-    }
-
-    /// The owner's guardrails. Those of every `AwsAccount` of the owner's account hold (design §3.1).
+    /// The owner's guardrails.
     fn guardrails(&self, field: &str, key: &DesiredKey, consumer: &DesiredConsumer) -> Result<(), Refusal> {
         if consumer.account == key.account.id {
             return Ok(());
         }
-        let owners: Vec<_> = self.input.accounts.of(key.partition(), &key.account.id).collect();
-        let rules = || owners.iter().filter_map(|(name, spec)| Some((self.named(name, spec), spec.sharing.as_ref()?)));
-        let account = &consumer.account;
-        let untrusting = rules().find(|(_, sharing)| {
-            sharing.trusted_accounts.as_ref().is_some_and(|trusted| !trusted.iter().any(|id| id == account.as_str()))
-        });
-        if let Some((name, _)) = untrusting {
-            return broken(field, &name, &format!("trustedAccounts does not list account {account}"));
-        }
-        if consumer.is_handoff() && !rules().any(|(_, sharing)| sharing.trusted_accounts.is_some()) {
-            return broken(
-                field,
-                &format!("{:?}", key.account.name),
-                &format!("trustedAccounts has to list account {account}, which is named by accountId alone"),
-            );
-        }
-        let permits_scope = |sharing: &api::Sharing| sharing.allow_account_scope;
-        let scope =
-            rules().any(|(_, sharing)| permits_scope(sharing)) && rules().all(|(_, sharing)| permits_scope(sharing));
-        if consumer.trust == Trust::Account && !scope {
-            return broken(
+        let rules = self.scope.rules(key.partition(), &key.account.id);
+        scope::trusted(field, &rules, &key.account, &consumer.account, consumer.is_handoff())?;
+        let permits_scope = |(_, sharing): &(String, &api::Sharing)| sharing.allow_account_scope;
+        let account_scope = rules.iter().any(permits_scope) && rules.iter().all(permits_scope);
+        if consumer.trust == Trust::Account && !account_scope {
+            return scope::broken(
                 field,
                 &format!("{:?}", key.account.name),
                 "allowAccountScope is not true, and trust is Account",
             );
         }
-        for (name, sharing) in rules() {
+        for (name, sharing) in &rules {
             if let Some(action) = sharing.allowed_actions.as_deref().and_then(|allowed| excess(consumer, allowed)) {
-                return broken(field, &name, &format!("allowedActions does not list {action}"));
+                return scope::broken(field, name, &format!("allowedActions does not list {action}"));
             }
         }
         Ok(())
     }
-}
-
-fn broken(field: &str, account: &str, rule: &str) -> Result<(), Refusal> {
-    refuse(Reason::SharingNotAllowed, format!("{field}: sharing of AwsAccount {account} forbids it: {rule}"))
 }
 
 /// The first action of a consumer that no pattern covers.
@@ -328,59 +212,6 @@ fn excess(consumer: &DesiredConsumer, allowed: &[String]) -> Option<String> {
     let covered =
         |action: &String| allowed.iter().any(|pattern| glob_match(&pattern.to_lowercase(), &action.to_lowercase()));
     expanded(&asked).into_iter().find(|action| !covered(action))
-}
-
-fn principals(
-    field: &str,
-    spec: &api::Consumer,
-    partition: Partition,
-    account: &AccountId,
-) -> Result<Vec<EntityArn>, Refusal> {
-    let mut principals = Vec::new();
-    for (index, principal) in spec.principals.iter().enumerate() {
-        let field = format!("{field}.principals[{index}]");
-        let named = |kind, name: &str| {
-            EntityArn::new(partition, account.clone(), kind, name)
-                .or_else(|error| refuse(Reason::InvalidSpec, format!("{field}: {error}")))
-        };
-        let arn = match principal {
-            api::PrincipalRef { role: Some(role), .. } => named(EntityKind::Role, role)?,
-            api::PrincipalRef { user: Some(user), .. } => named(EntityKind::User, user)?,
-            api::PrincipalRef { arn, .. } => parse::<EntityArn>(&field, arn.as_deref().unwrap_or_default())?,
-        };
-        if arn.partition() != partition {
-            return refuse(Reason::PartitionMismatch, format!("{field}: {arn} is not in partition {partition}"));
-        }
-        if arn.account() != account {
-            return refuse(
-                Reason::AccountMismatch,
-                format!("{field}: {arn} is not of the consumer's account {account}"),
-            );
-        }
-        if !principals.contains(&arn) {
-            principals.push(arn);
-        }
-    }
-    Ok(principals)
-}
-
-/// Names that are too long are cut and end in a digest, and a consumer can be named like another one after that.
-fn distinct(names: &Names, consumers: &[DesiredConsumer]) -> Result<(), Refusal> {
-    let mut known: BTreeMap<String, &str> = BTreeMap::new();
-    for (index, DesiredConsumer { name, .. }) in consumers.iter().enumerate() {
-        let sids = Part::ALL.map(|part| names.sid(name, part).to_string());
-        for taken in sids.into_iter().chain([names.policy_name(name)]) {
-            if let Some(other) = known.insert(taken, name).filter(|other| other != name) {
-                return refuse(
-                    Reason::InvalidSpec,
-                    format!(
-                        "consumers[{index}] ({name}): its name in AWS is that of consumer {other:?}; choose another name"
-                    ),
-                );
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Most actions do nothing for a principal of another account, whatever both halves say (D§2.1). One that is not known is newer than
@@ -401,31 +232,6 @@ fn effective(field: &str, key: &DesiredKey, consumer: &DesiredConsumer) -> Resul
             consumer.account
         ),
     )
-}
-
-/// Nobody but AWS can write policies on these roles (D§4.4).
-fn protected(field: &str, consumer: &DesiredConsumer) -> Result<(), Refusal> {
-    let reserved = |arn: &&EntityArn| arn.is_service_linked() || arn.is_sso_reserved();
-    match consumer.principals.iter().find(reserved) {
-        Some(arn) if consumer.delegation != Delegation::None => refuse(
-            Reason::PrincipalProtected,
-            format!(
-                "{field}: only AWS can write policies on {arn}; set delegation: None and give it its rights where AWS manages it"
-            ),
-        ),
-        _ => Ok(()),
-    }
-}
-
-/// A principal of the owner's own account that the key policy names needs nothing else (D§1.3).
-fn delegation(spec: &api::Consumer, key: &DesiredKey, account: &AccountId, trust: Trust) -> Delegation {
-    match spec.delegation {
-        _ if spec.account_id.is_some() => Delegation::None,
-        Some(api::Delegation::ManagedPolicy) => Delegation::ManagedPolicy,
-        Some(api::Delegation::None) => Delegation::None,
-        None if account == &key.account.id && trust == Trust::Principals => Delegation::None,
-        Some(api::Delegation::InlinePolicy) | None => Delegation::InlinePolicy,
-    }
 }
 
 /// Presets and actions add up; only where both are absent it is everything. Decided here and not as a default of the schema, so

@@ -1,7 +1,11 @@
 use serde_json::{Value, json};
+use sharedkey_api::Mode;
 
 use super::*;
-use crate::compare::testing::{ANNA, APP, KEY};
+use crate::{
+    compare::testing::{ANNA, APP, KEY},
+    desired::Delegation,
+};
 
 const KEY_ID: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
 

@@ -5,4 +5,6 @@
 
 pub mod desired;
 pub mod observed;
+pub mod resolve;
 pub mod value;
+pub mod write;
