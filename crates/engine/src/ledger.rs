@@ -41,6 +41,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
@@ -118,7 +119,7 @@ impl Target {
     pub(crate) fn concerns(&self, principal: &EntityArn) -> bool {
         match &self.resource {
             Resource::InlinePolicy { entity, .. } | Resource::Attachment { entity, .. } => entity == principal,
-            Resource::Statement { .. } | Resource::ManagedPolicy { .. } => self.principals.contains_key(principal),
+            _ => self.principals.contains_key(principal),
         }
     }
 }

@@ -255,7 +255,7 @@ pub fn digest(parts: &[&str]) -> String {
     hex(&hasher.finalize()[..20])
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");

@@ -1,7 +1,7 @@
 //! What to do about a comparison: an ordered list of steps as plain data, or the reasons why nothing is done.
 
 pub(crate) mod delegation;
-mod narrow;
+pub(crate) mod narrow;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,7 @@ use sharedkey_policy::{
     fingerprint,
 };
 
-use self::{
-    delegation::Delegating,
-    narrow::{Narrowed, Narrowing},
-};
+use self::{delegation::Delegating, narrow::Narrowing};
 use crate::{
     compare::{Cause, Comparison, Finding, WantedStatement},
     delegate::Delegate,
@@ -383,20 +380,12 @@ impl Planner<'_> {
 
     /// The removals, and what the statements that stay no longer have to say.
     fn reduction(&self) -> Edit {
-        let mut edit = self.removals();
+        let edit = self.removals();
         let (Some(key), Some(document)) = (&self.comparison.key, self.observed.document()) else { return edit };
         let context = NormalContext { partition: key.partition(), unique_ids: self.observed.unique_ids() };
-        let narrowing = Narrowing { context: &context, owner: key.account(), observed: self.observed };
-        for wanted in self.comparison.statements.iter().filter(|wanted| self.may_narrow(&wanted.resource)) {
-            let sid = wanted.statement.sid().unwrap_or_default();
-            let Some(live) = document.with_sid(sid).next() else { continue };
-            match narrowing.of(live, &wanted.statement) {
-                Narrowed::Same => {}
-                Narrowed::Statement(left) => edit.put.push(left),
-                Narrowed::Nothing => edit.remove.extend(sid.parse::<Sid>()),
-            }
-        }
-        edit
+        let narrowing = Narrowing { context: &context, owner: key.account(), entities: &self.observed.entities };
+        let wanted = self.comparison.statements.iter().filter(|wanted| self.may_narrow(&wanted.resource));
+        narrowing.reduce(edit, document, wanted.map(|wanted| &wanted.statement))
     }
 
     /// Whether a statement differs, is ours, and nobody fights about it.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use sharedkey_api::conditions::Reason;
 use sharedkey_policy::AccountId;
 
 /// Who has to act on a failure, and so how soon it is worth another try (D§6.3).
@@ -54,6 +55,17 @@ impl fmt::Display for Failure {
         }
         Ok(())
     }
+}
+
+/// What keeps something from being done that is no single call to AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The condition's reason.
+    pub reason: Reason,
+    /// What failed, and what to do.
+    pub message: String,
+    /// Whose turn it is.
+    pub class: Class,
 }
 
 /// What was read, or why it could not be.

@@ -3,35 +3,36 @@
 use sharedkey_api::DriftKind;
 use sharedkey_policy::Half;
 
-use super::{Cause, Finding};
-use crate::verdict::ConsumerVerdict;
+use super::{Case, Cause, Finding};
+use crate::verdict::{Block, PrincipalVerdict};
 
 /// `BlockedByBoundary` and `BlockedByDeny`
-pub(crate) fn blocked(verdicts: &[ConsumerVerdict]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for consumer in verdicts {
-        for principal in &consumer.principals {
-            for block in &principal.blocks {
-                let kind = match block.half {
-                    Half::Boundary => DriftKind::BlockedByBoundary,
-                    _ => DriftKind::BlockedByDeny,
-                };
-                let actions = block.actions.iter().cloned().collect::<Vec<_>>().join(", ");
-                findings.push(Finding {
-                    kind,
-                    cause: Cause::Drift,
-                    account: consumer.account.clone(),
-                    principals: vec![principal.arn.to_string()],
-                    resource: None,
-                    subject: principal.arn.to_string(),
-                    expected: Some(format!("allowed: {actions}")),
-                    observed: Some(block.reason.clone()),
-                    message: format!("{} is kept from the key: {}", principal.arn, block.reason),
-                });
-            }
+pub(super) fn of_key(case: &Case<'_>) -> Vec<Finding> {
+    let principals = case.verdicts.iter().flat_map(|consumer| &consumer.principals);
+    principals.flat_map(|principal| blocked(principal, "key")).collect()
+}
+
+/// The same for one principal. `from` is what it is kept from.
+pub(crate) fn blocked(principal: &PrincipalVerdict, from: &str) -> Vec<Finding> {
+    let finding = |block: &Block| {
+        let kind = match block.half {
+            Half::Boundary => DriftKind::BlockedByBoundary,
+            _ => DriftKind::BlockedByDeny,
+        };
+        let actions = block.actions.iter().cloned().collect::<Vec<_>>().join(", ");
+        Finding {
+            kind,
+            cause: Cause::Drift,
+            account: principal.arn.account().clone(),
+            principals: vec![principal.arn.to_string()],
+            resource: None,
+            subject: principal.arn.to_string(),
+            expected: Some(format!("allowed: {actions}")),
+            observed: Some(block.reason.clone()),
+            message: format!("{} is kept from the {from}: {}", principal.arn, block.reason),
         }
-    }
-    findings
+    };
+    principal.blocks.iter().map(finding).collect()
 }
 
 #[cfg(test)]
@@ -48,7 +49,7 @@ mod tests {
 
     #[test]
     fn both_halves_in_place_block_nobody() {
-        assert_eq!(World::shared().check(|case| blocked(case.verdicts)), []);
+        assert_eq!(World::shared().check(of_key), []);
     }
 
     #[test]
@@ -62,7 +63,7 @@ mod tests {
             "group Staff: inline policy NoKeys",
             r#"{"Sid":"NoKeys","Effect":"Deny","Action":"kms:Decrypt","Resource":"*"}"#,
         ));
-        insta::assert_snapshot!(page(&world.check(|case| blocked(case.verdicts))), @r#"
+        insta::assert_snapshot!(page(&world.check(of_key)), @r#"
         delegation BlockedByBoundary (Drift) in 444455556666 for [role/App], arn:aws:iam::444455556666:role/App
           expected: allowed: kms:Decrypt, kms:DescribeKey, kms:Encrypt, kms:GenerateDataKey, kms:GenerateDataKeyPair, kms:GenerateDataKeyPairWithoutPlaintext, kms:GenerateDataKeyWithoutPlaintext, kms:ReEncryptFrom, kms:ReEncryptTo
           observed: the permissions boundary arn:aws:iam::444455556666:policy/Boundary of arn:aws:iam::444455556666:role/App does not allow kms:Decrypt
@@ -78,6 +79,6 @@ mod tests {
     fn a_half_that_is_missing_is_no_block_but_a_finding_of_its_own() {
         let mut world = World::shared();
         world.entity(APP).inline.clear();
-        assert_eq!(world.check(|case| blocked(case.verdicts)), []);
+        assert_eq!(world.check(of_key), []);
     }
 }

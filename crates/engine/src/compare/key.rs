@@ -1,30 +1,34 @@
 //! Layer `key`: the key exists, can be used, and is still the one that the alias means.
 
 use sharedkey_api::{DriftKind, conditions::Reason};
-use sharedkey_policy::KeyKind;
+use sharedkey_policy::{AccountId, KeyArn, KeyKind};
 
 use super::{Case, Cause, Finding};
-use crate::{desired::DesiredConsumer, observed::AliasTarget, plan::Blocker};
+use crate::{
+    desired::DesiredConsumer,
+    observed::{AliasTarget, KeyMetadata},
+    plan::Blocker,
+};
 
 fn finding(
-    case: &Case<'_>,
+    account: &AccountId,
     kind: DriftKind,
     subject: String,
     expected: &str,
     observed: &str,
     message: String,
-) -> Vec<Finding> {
-    vec![Finding {
+) -> Finding {
+    Finding {
         kind,
         cause: Cause::Drift,
-        account: case.owner().clone(),
+        account: account.clone(),
         principals: Vec::new(),
         resource: None,
         subject,
         expected: Some(expected.to_owned()),
         observed: Some(observed.to_owned()),
         message,
-    }]
+    }
 }
 
 /// `KeyMissing`: KMS knows no such key or alias.
@@ -38,14 +42,23 @@ pub(super) fn missing(case: &Case<'_>) -> Vec<Finding> {
     let message = format!(
         "{subject} does not exist in account {owner}, Region {region}; correct spec.key or create it, nothing can be shared until then"
     );
-    finding(case, DriftKind::KeyMissing, subject, "exists", "does not exist", message)
+    vec![absent(owner, subject, message)]
+}
+
+pub(crate) fn absent(account: &AccountId, subject: String, message: String) -> Finding {
+    finding(account, DriftKind::KeyMissing, subject, "exists", "does not exist", message)
 }
 
 /// `KeyDisabled`, `KeyPendingDeletion`, `KeyUnavailable`: nobody can use the key (D§1.6).
 pub(super) fn state(case: &Case<'_>) -> Vec<Finding> {
     let (Some(key), Ok(Some(metadata))) = (case.key, &case.observed.key.metadata) else { return Vec::new() };
+    unusable(key, metadata).into_iter().collect()
+}
+
+/// The same for any key.
+pub(crate) fn unusable(key: &KeyArn, metadata: &KeyMetadata) -> Option<Finding> {
     let (kind, advice) = match metadata.state.as_str() {
-        "Enabled" | "Updating" => return Vec::new(),
+        "Enabled" | "Updating" => return None,
         "Disabled" => (DriftKind::KeyDisabled, "enable it with kms:EnableKey".to_owned()),
         "PendingDeletion" | "PendingReplicaDeletion" => {
             let when = metadata.deletion_date.as_deref().map(|date| format!(" on {date}")).unwrap_or_default();
@@ -54,7 +67,18 @@ pub(super) fn state(case: &Case<'_>) -> Vec<Finding> {
         _ => (DriftKind::KeyUnavailable, "wait for it, or bring its key material or key store back".to_owned()),
     };
     let message = format!("nobody can use {key}, because it is in state {}; {advice}", metadata.state);
-    finding(case, kind, key.to_string(), "Enabled", &metadata.state, message)
+    Some(finding(key.account(), kind, key.to_string(), "Enabled", &metadata.state, message))
+}
+
+/// The reason for which a finding about the key keeps everything from being written.
+pub(crate) fn reason(kind: DriftKind) -> Option<Reason> {
+    Some(match kind {
+        DriftKind::KeyMissing => Reason::KeyNotFound,
+        DriftKind::KeyDisabled => Reason::KeyDisabled,
+        DriftKind::KeyPendingDeletion => Reason::KeyPendingDeletion,
+        DriftKind::KeyUnavailable => Reason::KeyUnavailable,
+        _ => return None,
+    })
 }
 
 /// `AliasMoved`: the alias no longer points to the key that this object shares. The object stays with its key: following the
@@ -71,7 +95,7 @@ pub(super) fn alias(case: &Case<'_>) -> Vec<Finding> {
         "{alias} meant {key} when it was resolved and now points to: {observed}; this object still shares {key}; point the alias back, or \
          create a new SharedKey for the other key"
     );
-    finding(case, DriftKind::AliasMoved, alias, &key.to_string(), &observed, message)
+    vec![finding(case.owner(), DriftKind::AliasMoved, alias, &key.to_string(), &observed, message)]
 }
 
 /// A key whose policy belongs to AWS can never be shared (D§1.5).

@@ -6,7 +6,7 @@
 pub(crate) mod access;
 pub(crate) mod delegation;
 mod duplicate;
-mod key;
+pub(crate) mod key;
 pub(crate) mod managed;
 pub(crate) mod principal;
 pub(crate) mod quota;
@@ -18,10 +18,10 @@ pub(crate) mod testing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sharedkey_api::{DriftKind, Mode, conditions::Reason};
+use sharedkey_api::{DriftKind, DriftLayer, Mode, conditions::Reason};
 use sharedkey_policy::{AccountId, EntityArn, KeyArn, NormalContext, PolicyDocument, Statement};
 
-use self::side::Side;
+use self::{principal::Strangers, side::Side};
 use crate::{
     delegate::Delegate,
     desired::Desired,
@@ -106,7 +106,7 @@ pub struct Finding {
 impl Finding {
     /// Whether a write of ours mends it. The rest needs a decision that is not ours, like trusting a recreated role (D§1.4).
     pub fn is_mendable(&self) -> bool {
-        self.resource.is_some()
+        self.resource.is_some() || self.kind.layer() == DriftLayer::Target
     }
 
     /// Whether status reports the finding as drift. In Observe mode nothing is written, so whatever differs is outstanding.
@@ -123,7 +123,6 @@ impl Finding {
 pub(crate) struct Case<'a> {
     pub desired: &'a Desired,
     pub observed: &'a Observed,
-    pub record: &'a Record,
     pub key: Option<&'a KeyArn>,
     pub statements: &'a [WantedStatement],
     pub side: &'a Side<'a>,
@@ -168,28 +167,28 @@ const CHECKS: [Check; 17] = [
     |case| delegation::inline(case.side),
     |case| managed::managed(case.side),
     |case| stray::policies(case.side),
-    |case| access::blocked(case.verdicts),
+    access::of_key,
 ];
 
 /// Compares the spec with AWS.
 pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Comparison {
     let key = observed.key.arn.as_ref().ok().and_then(Option::as_ref);
-    let principal::Strangers { left_out, healing } = principal::of_key(desired, observed, record);
+    let strangers = principal::of_key(desired, observed, record);
+    let left_out = &strangers.left_out;
     let context = NormalContext { partition: desired.key.partition(), unique_ids: observed.unique_ids() };
-    let statements = key.map(|key| wanted(desired, key, &left_out)).unwrap_or_default();
+    let statements = key.map(|key| wanted(desired, key, left_out)).unwrap_or_default();
     let asked = asked(desired, key);
     let verdicts = verdict::verdicts(desired, observed, key);
     let delegates = desired.delegates(key);
-    let side = side(desired, observed, record, &delegates, &asked, &left_out, &context);
+    let side = side(desired, observed, record, &delegates, &asked, &strangers, &context);
     let case = Case {
         desired,
         observed,
-        record,
         key,
         statements: &statements,
         side: &side,
-        left_out: &left_out,
-        healing: &healing,
+        left_out,
+        healing: &strangers.healing,
         context: &context,
         verdicts: &verdicts,
     };
@@ -198,7 +197,7 @@ pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Compa
     let mut leftovers = leftovers(&desired.refused, &asked, record);
     let strays = [stray::statements(&case), stray::policies(&side)].concat();
     leftovers.extend(stray::taken_over(&side, strays));
-    Comparison { key: key.cloned(), statements, left_out, findings, leftovers, blockers, verdicts }
+    Comparison { key: key.cloned(), statements, left_out: strangers.left_out, findings, leftovers, blockers, verdicts }
 }
 
 fn side<'a>(
@@ -207,7 +206,7 @@ fn side<'a>(
     record: &'a Record,
     delegates: &'a [Delegate<'a>],
     asked: &'a BTreeSet<Resource>,
-    left_out: &'a BTreeMap<EntityArn, String>,
+    strangers: &'a Strangers,
     context: &'a NormalContext,
 ) -> Side<'a> {
     Side {
@@ -218,7 +217,8 @@ fn side<'a>(
         managed: &observed.managed,
         record,
         asked,
-        left_out,
+        left_out: &strangers.left_out,
+        healing: &strangers.healing,
         context,
         quotas: &desired.quotas,
         take_over: desired.take_over,
@@ -276,13 +276,12 @@ fn blockers(case: &Case<'_>, findings: &[Finding]) -> Vec<Blocker> {
     for finding in findings {
         let reason = match (finding.kind, finding.cause) {
             (_, Cause::Conflict) => Reason::OwnerConflict,
-            (DriftKind::KeyMissing, _) => Reason::KeyNotFound,
-            (DriftKind::KeyDisabled, _) => Reason::KeyDisabled,
-            (DriftKind::KeyPendingDeletion, _) => Reason::KeyPendingDeletion,
-            (DriftKind::KeyUnavailable, _) => Reason::KeyUnavailable,
             (DriftKind::PolicyUnreadable, _) => Reason::PolicyMalformed,
             (DriftKind::EntityMissing, Cause::NotYet) => Reason::PrincipalNotFound,
-            _ => continue,
+            (kind, _) => match key::reason(kind) {
+                Some(reason) => reason,
+                None => continue,
+            },
         };
         blockers.push(Blocker { reason, message: finding.message.clone() });
     }

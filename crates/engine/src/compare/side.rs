@@ -26,6 +26,7 @@ pub(crate) struct Side<'a> {
     pub(crate) record: &'a Record,
     pub(crate) asked: &'a BTreeSet<Resource>,
     pub(crate) left_out: &'a BTreeMap<EntityArn, String>,
+    pub(crate) healing: &'a BTreeMap<EntityArn, String>,
     pub(crate) context: &'a NormalContext,
     pub(crate) quotas: &'a BTreeMap<String, Quotas>,
     pub(crate) take_over: bool,

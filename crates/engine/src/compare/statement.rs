@@ -5,12 +5,8 @@ use std::collections::BTreeSet;
 use sharedkey_api::DriftKind;
 use sharedkey_policy::{Difference, EntityArn, NormalContext, Statement, difference, fingerprint, is_unique_id};
 
-use super::{Case, Cause, Finding, WantedStatement};
-use crate::{
-    desired::{DesiredConsumer, Trust},
-    ledger::Resource,
-    names::Part,
-};
+use super::{Case, Cause, Finding, WantedStatement, side::Side};
+use crate::{desired::Trust, ledger::Resource, names::Part};
 
 impl Case<'_> {
     pub(super) fn statement_finding(
@@ -44,15 +40,15 @@ impl Case<'_> {
 }
 
 impl WantedStatement {
-    fn principals(&self) -> Vec<String> {
+    pub(crate) fn principals(&self) -> Vec<String> {
         self.statement.aws_principals().map(str::to_owned).collect()
     }
 
-    fn actions(&self) -> &[String] {
+    pub(crate) fn actions(&self) -> &[String] {
         self.statement.actions().map(|actions| actions.patterns.as_slice()).unwrap_or_default()
     }
 
-    pub(super) fn sid(&self) -> &str {
+    pub(crate) fn sid(&self) -> &str {
         self.statement.sid().unwrap_or_default()
     }
 }
@@ -104,8 +100,8 @@ pub(super) fn changed(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for wanted in case.statements {
         let Some(live) = document.with_sid(wanted.sid()).next() else { continue };
-        let Some(difference) = case.real_difference(&wanted.statement, live) else { continue };
-        let found = case.as_written(&wanted.resource, live);
+        let Some(difference) = case.side.real_difference(&wanted.statement, live) else { continue };
+        let found = case.side.as_written(&wanted.resource, live);
         let cause = case.cause(&wanted.resource, Some(&found), case.policy_lags());
         if cause != Cause::Conflict && difference.is_only_missing_principals() {
             findings.extend(principals_missing(case, wanted, &difference, cause));
@@ -159,35 +155,6 @@ fn statement_changed(case: &Case<'_>, wanted: &WantedStatement, difference: &Dif
     }
 }
 
-impl Case<'_> {
-    /// The difference that matters: another spelling of the same actions does not, and principals that were deleted since we named
-    /// them have kinds of their own. One that was created again and is named is a difference: nobody asked to trust it.
-    fn real_difference(&self, wanted: &Statement, live: &Statement) -> Option<Difference> {
-        let mut difference = difference(wanted, live, self.context)?;
-        let deleted = self.left_out.iter().filter(|(principal, _)| self.observed.entity(principal).is_none());
-        let deleted: BTreeSet<String> = deleted.map(|(principal, _)| principal.to_string()).collect();
-        let orphans: BTreeSet<&String> = self.left_out.values().chain(self.healing.values()).collect();
-        let healing: BTreeSet<String> = self.healing.keys().map(ToString::to_string).collect();
-        let gone = |principal: &String| deleted.contains(principal) || orphans.contains(principal);
-        difference.principals.unexpected.retain(|principal| !gone(principal));
-        difference.principals.missing.retain(|principal| !healing.contains(principal));
-        (!difference.is_empty() && !difference.equivalent).then_some(difference)
-    }
-
-    /// The fingerprint of a statement as it was when we wrote it, before KMS put ids for those who were deleted since (D§1.4):
-    /// with their names, or without them if the ledger knows that they were left out.
-    fn as_written(&self, resource: &Resource, live: &Statement) -> String {
-        let known = self.record.get(resource).map(|target| target.fingerprint.as_str());
-        let without = live.without_principals(is_unique_id).map(|statement| fingerprint(&statement, self.context));
-        if let Some(without) = without.filter(|without| Some(without.as_str()) == known) {
-            return without;
-        }
-        let mut unique_ids = self.record.unique_ids();
-        unique_ids.extend(self.context.unique_ids.clone());
-        fingerprint(live, &NormalContext { partition: self.context.partition, unique_ids })
-    }
-}
-
 /// `StatementChanged`, where all principals of the spec are left out and the statement still names others.
 pub(super) fn emptied(case: &Case<'_>) -> Vec<Finding> {
     let (Some(key), Some(document)) = (case.key, case.document()) else { return Vec::new() };
@@ -195,16 +162,16 @@ pub(super) fn emptied(case: &Case<'_>) -> Vec<Finding> {
     for consumer in case.desired.consumers.iter().filter(|consumer| consumer.trust == Trust::Principals) {
         for sid in Part::ALL.map(|part| case.desired.names.sid(&consumer.name, part)) {
             let resource = Resource::Statement { key: key.clone(), sid: sid.to_string() };
-            let live = document.with_sid(sid.as_str()).next().filter(|_| case.names_nobody(consumer));
+            let live = document.with_sid(sid.as_str()).next().filter(|_| case.side.names_nobody(&consumer.principals));
             let Some((live, others)) =
-                live.map(|live| (live, case.others(live))).filter(|(_, others)| !others.is_empty())
+                live.map(|live| (live, case.side.others(live))).filter(|(_, others)| !others.is_empty())
             else {
                 continue;
             };
             let named = others.join(", ");
             findings.push(Finding {
                 kind: DriftKind::StatementChanged,
-                cause: case.cause(&resource, Some(&case.as_written(&resource, live)), case.policy_lags()),
+                cause: case.cause(&resource, Some(&case.side.as_written(&resource, live)), case.policy_lags()),
                 account: case.owner().clone(),
                 principals: others,
                 resource: Some(resource),
@@ -220,15 +187,42 @@ pub(super) fn emptied(case: &Case<'_>) -> Vec<Finding> {
     findings
 }
 
-impl Case<'_> {
-    fn names_nobody(&self, consumer: &DesiredConsumer) -> bool {
-        consumer.principals.iter().all(|principal| self.left_out.contains_key(principal))
+impl Side<'_> {
+    /// The difference that matters: another spelling of the same actions does not, and principals that were deleted since we named
+    /// them have kinds of their own. One that was created again and is named is a difference: nobody asked to trust it.
+    pub(crate) fn real_difference(&self, wanted: &Statement, live: &Statement) -> Option<Difference> {
+        let mut difference = difference(wanted, live, self.context)?;
+        let deleted = self.left_out.iter().filter(|(principal, _)| self.entity(principal).is_none());
+        let deleted: BTreeSet<String> = deleted.map(|(principal, _)| principal.to_string()).collect();
+        let orphans: BTreeSet<&String> = self.left_out.values().chain(self.healing.values()).collect();
+        let healing: BTreeSet<String> = self.healing.keys().map(ToString::to_string).collect();
+        let gone = |principal: &String| deleted.contains(principal) || orphans.contains(principal);
+        difference.principals.unexpected.retain(|principal| !gone(principal));
+        difference.principals.missing.retain(|principal| !healing.contains(principal));
+        (!difference.is_empty() && !difference.equivalent).then_some(difference)
+    }
+
+    /// The fingerprint of a statement as it was when we wrote it, before KMS put ids for those who were deleted since (D§1.4):
+    /// with their names, or without them if the ledger knows that they were left out.
+    pub(crate) fn as_written(&self, resource: &Resource, live: &Statement) -> String {
+        let known = self.record.get(resource).map(|target| target.fingerprint.as_str());
+        let without = live.without_principals(is_unique_id).map(|statement| fingerprint(&statement, self.context));
+        if let Some(without) = without.filter(|without| Some(without.as_str()) == known) {
+            return without;
+        }
+        let mut unique_ids = self.record.unique_ids();
+        unique_ids.extend(self.context.unique_ids.clone());
+        fingerprint(live, &NormalContext { partition: self.context.partition, unique_ids })
+    }
+
+    pub(crate) fn names_nobody(&self, principals: &[EntityArn]) -> bool {
+        principals.iter().all(|principal| self.left_out.contains_key(principal))
     }
 
     /// Whom a statement names beside those who were deleted.
-    fn others(&self, live: &Statement) -> Vec<String> {
+    pub(crate) fn others(&self, live: &Statement) -> Vec<String> {
         let gone = |name: &str| {
-            let deleted = |arn: EntityArn| self.left_out.contains_key(&arn) && self.observed.entity(&arn).is_none();
+            let deleted = |arn: EntityArn| self.left_out.contains_key(&arn) && self.entity(&arn).is_none();
             self.left_out.values().any(|id| id == name) || name.parse().is_ok_and(deleted)
         };
         live.aws_principals().filter(|name| !gone(name)).map(str::to_owned).collect()

@@ -1,7 +1,7 @@
 //! A small world for tests: a key of account 111122223333, shared with a role and a user of account 444455556666, with everything
 //! in place. Each test changes one thing in it.
 
-mod aws;
+pub(crate) mod aws;
 
 use std::collections::BTreeMap;
 
@@ -266,7 +266,8 @@ impl World {
             let policy = consumer.managed_policy(&self.desired.names, Partition::Aws);
             observed.managed.entry(policy).or_insert(Ok(ManagedPolicy::Absent { lagging: false }));
         }
-        aws::add_our_policies(&mut observed);
+        let managed = observed.managed.clone();
+        aws::add_our_policies(&mut observed.entities, &managed);
         observed
     }
 
@@ -277,12 +278,10 @@ impl World {
         let strangers = super::principal::of_key(&self.desired, &observed, &self.record);
         let (asked, delegates) =
             (super::asked(&self.desired, compared.key.as_ref()), self.desired.delegates(compared.key.as_ref()));
-        let side =
-            super::side(&self.desired, &observed, &self.record, &delegates, &asked, &compared.left_out, &context);
+        let side = super::side(&self.desired, &observed, &self.record, &delegates, &asked, &strangers, &context);
         check(&Case {
             desired: &self.desired,
             observed: &observed,
-            record: &self.record,
             key: compared.key.as_ref(),
             statements: &compared.statements,
             side: &side,

@@ -1,18 +1,18 @@
 //! What a statement of ours may still say while something keeps the object from being shared: what it says now, without what the spec
 //! no longer asks for. It never gives anything that the live statement does not give.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sharedkey_policy::{
-    AccountId, Condition, Effect, EntityArn, NormalContext, Selection, Statement, StatementBuilder, action_matches,
-    difference, expand, is_unique_id, normal, root_arn,
+    AccountId, Condition, Edit, Effect, EntityArn, NormalContext, PolicyDocument, Selection, Sid, Statement,
+    StatementBuilder, action_matches, difference, expand, is_unique_id, normal, root_arn,
 };
 
-use crate::observed::Observed;
+use crate::{observed::Entity, problem::Reading};
 
 /// What is left of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Narrowed {
+enum Narrowed {
     /// There is nothing to take out.
     Same,
     /// This is left.
@@ -22,17 +22,36 @@ pub(super) enum Narrowed {
 }
 
 /// What it takes to know.
-pub(super) struct Narrowing<'a> {
-    pub(super) context: &'a NormalContext,
+pub(crate) struct Narrowing<'a> {
+    pub(crate) context: &'a NormalContext,
     /// The key's account.
-    pub(super) owner: &'a AccountId,
-    pub(super) observed: &'a Observed,
+    pub(crate) owner: &'a AccountId,
+    pub(crate) entities: &'a BTreeMap<EntityArn, Reading<Entity>>,
 }
 
 impl Narrowing<'_> {
+    /// An edit that leaves of each wanted statement what stands of it.
+    pub(crate) fn reduce<'a>(
+        &self,
+        mut edit: Edit,
+        document: &PolicyDocument,
+        wanted: impl Iterator<Item = &'a Statement>,
+    ) -> Edit {
+        for wanted in wanted {
+            let sid = wanted.sid().unwrap_or_default();
+            let Some(live) = document.with_sid(sid).next() else { continue };
+            match self.of(live, wanted) {
+                Narrowed::Same => {}
+                Narrowed::Statement(left) => edit.put.push(left),
+                Narrowed::Nothing => edit.remove.extend(sid.parse::<Sid>()),
+            }
+        }
+        edit
+    }
+
     /// What is left of `live`, which stands where `wanted` is to stand. One that is no plain Allow stays: taking names out of anything
     /// else would give access.
-    pub(super) fn of(&self, live: &Statement, wanted: &Statement) -> Narrowed {
+    fn of(&self, live: &Statement, wanted: &Statement) -> Narrowed {
         let orphan = |name: &str| is_unique_id(name) && !self.context.unique_ids.contains_key(name);
         let Some(live) = live.without_principals(orphan) else { return Narrowed::Same };
         let (Some(difference), Some((actions, resources))) = (difference(wanted, &live, self.context), plain(&live))
@@ -75,7 +94,7 @@ impl Narrowing<'_> {
 
     /// KMS refuses a document that names somebody who does not exist (D§1.5).
     fn is_absent(&self, name: &str) -> bool {
-        name.parse().is_ok_and(|arn| self.observed.is_absent(&arn))
+        name.parse().is_ok_and(|arn: EntityArn| matches!(self.entities.get(&arn), Some(Ok(Entity::Absent { .. }))))
     }
 }
 
@@ -119,7 +138,7 @@ mod tests {
         let mut context = NormalContext::new("aws".parse().unwrap());
         context.unique_ids = BTreeMap::from([(APP_ID.to_owned(), APP.to_owned())]);
         let owner = "111122223333".parse().unwrap();
-        Narrowing { context: &context, owner: &owner, observed: &world.observed }
+        Narrowing { context: &context, owner: &owner, entities: &world.observed.entities }
             .of(&statement(live), &statement(wanted))
     }
 

@@ -6,8 +6,8 @@ use sharedkey_api::{
     conditions::{ConditionType, Reason},
 };
 
-use super::conditions::{Fact, Since, build};
-use crate::problem::Class;
+use super::fact::{Fact, Since, build};
+use crate::problem::{Class, Trouble};
 
 /// What a look at an account found.
 #[derive(Clone, Copy, Debug)]
@@ -33,17 +33,6 @@ pub struct Reached {
     pub identity: Identity,
     /// Its quotas, if we may read them.
     pub quotas: Option<Quotas>,
-}
-
-/// Why an account was not reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// The condition's reason.
-    pub reason: Reason,
-    /// What failed, and what to do.
-    pub message: String,
-    /// Whose turn it is.
-    pub class: Class,
 }
 
 /// Summarises a look at an account. What was known of it before stays while it cannot be reached.

@@ -1,12 +1,18 @@
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sharedkey_api::{Basis, ConsumerStatus, DriftKind, DriftLayer, HalfState, PrincipalStatus, VerdictValue, limits};
-use sharedkey_policy::root_arn;
+use sharedkey_policy::{EntityArn, root_arn};
 
 use super::{Context, Course};
 use crate::{
     compare::{Cause, Finding},
+    delegate::Delegate,
     desired::{Delegation, DesiredConsumer, Trust},
     ledger::Resource,
-    observed::EntityState,
+    names::Names,
+    observed::{Entity, EntityState, entity},
+    problem::Reading,
     verdict::{ConsumerVerdict, PrincipalVerdict},
 };
 
@@ -63,6 +69,17 @@ fn principal_status(
     verdict: &PrincipalVerdict,
 ) -> PrincipalStatus {
     let arn = verdict.arn.to_string();
+    let before = context.previous.into_iter().flat_map(|previous| &previous.consumers);
+    let before = before.filter(|status| status.name == consumer.name).flat_map(|status| &status.principals);
+    let before = before.into_iter().find(|before| before.arn == arn);
+    let before = before.map(|before| (before.verdict, before.reason.as_deref()));
+    let delegate = consumer.delegate(None);
+    let delegated = Delegated {
+        names: &course.desired.names,
+        delegate: &delegate,
+        entities: &course.observed.entities,
+        findings: &course.comparison.findings,
+    };
     PrincipalStatus {
         unique_id: verdict.unique_id.clone(),
         key_policy: if course.comparison.left_out.contains_key(&verdict.arn) {
@@ -70,11 +87,11 @@ fn principal_status(
         } else {
             key_policy_half(course, consumer, &arn)
         },
-        delegation: delegation_half(course, consumer, verdict),
+        delegation: delegated.half(&verdict.arn),
         verdict: verdict.value,
         basis: Basis::Computed,
         reason: match verdict.value {
-            VerdictValue::Unknown => Some(with_last_known(context, consumer, &arn, verdict.reason.as_deref())),
+            VerdictValue::Unknown => Some(with_last_known(context.now, before, verdict.reason.as_deref())),
             _ => verdict.reason.clone(),
         },
         arn,
@@ -82,14 +99,16 @@ fn principal_status(
 }
 
 /// What was known before stays known, marked as old. It stands in front, where the bound of the text does not cut it off.
-fn with_last_known(context: &Context<'_>, consumer: &DesiredConsumer, arn: &str, reason: Option<&str>) -> String {
+pub(crate) fn with_last_known(
+    now: &Time,
+    before: Option<(VerdictValue, Option<&str>)>,
+    reason: Option<&str>,
+) -> String {
     let reason = reason.unwrap_or_default();
-    let before = context.previous.into_iter().flat_map(|previous| &previous.consumers);
-    let before = before.filter(|status| status.name == consumer.name).flat_map(|status| &status.principals);
-    let Some(before) = before.into_iter().find(|principal| principal.arn == arn) else { return reason.to_owned() };
-    let known = match before.verdict {
-        VerdictValue::Unknown => before.reason.as_deref().and_then(last_known).map(str::to_owned),
-        known => Some(format!("{known}, before {}", context.now.0.strftime("%Y-%m-%dT%H:%M:%SZ"))),
+    let known = match before {
+        None => return reason.to_owned(),
+        Some((VerdictValue::Unknown, reason)) => reason.and_then(last_known).map(str::to_owned),
+        Some((known, _)) => Some(format!("{known}, before {}", now.0.strftime("%Y-%m-%dT%H:%M:%SZ"))),
     };
     known.map_or_else(|| reason.to_owned(), |known| format!("{LAST_KNOWN}{known}; {reason}"))
 }
@@ -120,23 +139,34 @@ fn key_policy_half(course: &Course<'_>, consumer: &DesiredConsumer, arn: &str) -
     half(course.comparison.findings.iter().filter(about))
 }
 
-fn delegation_half(course: &Course<'_>, consumer: &DesiredConsumer, verdict: &PrincipalVerdict) -> HalfState {
-    if consumer.delegation == Delegation::None {
-        return HalfState::NotManaged;
-    }
-    if !matches!(course.observed.entities.get(&verdict.arn), Some(Ok(_))) {
-        return HalfState::Unknown;
-    }
-    let resources = consumer.delegated_by(&course.desired.names, &verdict.arn);
-    let about = |finding: &&Finding| finding.resource.as_ref().is_some_and(|resource| resources.contains(resource));
-    let findings: Vec<&Finding> = course.comparison.findings.iter().filter(about).collect();
-    match course.observed.entity(&verdict.arn) {
-        None => HalfState::Missing,
-        // What a principal that is left out should carry is no finding.
-        Some(state) if findings.is_empty() && !resources.iter().all(|resource| carries(state, resource)) => {
-            HalfState::Missing
+/// The half of one consumer or reader on the principals' side, as it was read and compared.
+pub(crate) struct Delegated<'a> {
+    pub(crate) names: &'a Names,
+    pub(crate) delegate: &'a Delegate<'a>,
+    pub(crate) entities: &'a BTreeMap<EntityArn, Reading<Entity>>,
+    pub(crate) findings: &'a [Finding],
+}
+
+impl Delegated<'_> {
+    /// The half of one principal.
+    pub(crate) fn half(&self, principal: &EntityArn) -> HalfState {
+        if self.delegate.delegation == Delegation::None {
+            return HalfState::NotManaged;
         }
-        Some(_) => half(findings.into_iter()),
+        if !matches!(self.entities.get(principal), Some(Ok(_))) {
+            return HalfState::Unknown;
+        }
+        let resources = self.delegate.delegated_by(self.names, principal);
+        let about = |finding: &&Finding| finding.resource.as_ref().is_some_and(|resource| resources.contains(resource));
+        let findings: Vec<&Finding> = self.findings.iter().filter(about).collect();
+        match entity(self.entities, principal) {
+            None => HalfState::Missing,
+            // What a principal that is left out should carry is no finding.
+            Some(state) if findings.is_empty() && !resources.iter().all(|resource| carries(state, resource)) => {
+                HalfState::Missing
+            }
+            Some(_) => half(findings.into_iter()),
+        }
     }
 }
 
@@ -149,11 +179,14 @@ fn carries(state: &EntityState, resource: &Resource) -> bool {
 }
 
 /// The state that findings about one half add up to.
-fn half<'a>(findings: impl Iterator<Item = &'a Finding>) -> HalfState {
+pub(crate) fn half<'a>(findings: impl Iterator<Item = &'a Finding>) -> HalfState {
     use DriftKind as K;
     let states = findings.map(|finding| match (finding.cause, finding.kind) {
         (Cause::Propagating, _) => HalfState::Propagating,
-        (_, K::StatementMissing | K::PrincipalMissing | K::PolicyMissing | K::PolicyDetached) => HalfState::Missing,
+        (
+            _,
+            K::StatementMissing | K::PrincipalMissing | K::ResourcePolicyMissing | K::PolicyMissing | K::PolicyDetached,
+        ) => HalfState::Missing,
         _ => HalfState::Drifted,
     });
     states

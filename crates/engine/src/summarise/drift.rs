@@ -1,8 +1,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use sharedkey_api::{Drift, DriftLayer};
+use sharedkey_api::{Drift, DriftLayer, Mode};
 use sharedkey_policy::EntityArn;
 
-use super::{Context, Course};
+use super::{Context, Course, Status};
 use crate::{
     compare::{Cause, Finding},
     observed::Observed,
@@ -10,9 +10,14 @@ use crate::{
 };
 
 /// What status lists as drift, in a stable order. What could not be read this time stays as it was last known.
-pub(super) fn outstanding(context: &Context<'_>, course: &Course<'_>) -> Vec<Drift> {
-    let known = context.previous.map(|previous| previous.drift.as_slice()).unwrap_or_default();
-    let found = course.comparison.findings.iter().filter(|finding| finding.is_drift(course.desired.mode));
+pub(crate) fn outstanding<S: Status>(
+    context: &Context<'_, S>,
+    findings: &[Finding],
+    mode: Mode,
+    is_unread: &dyn Fn(&Drift) -> bool,
+) -> Vec<Drift> {
+    let known = context.known();
+    let found = findings.iter().filter(|finding| finding.is_drift(mode));
     let mut drift: Vec<Drift> = found
         .map(|finding| {
             let new = entry(finding, Some(context.now.clone()));
@@ -20,7 +25,7 @@ pub(super) fn outstanding(context: &Context<'_>, course: &Course<'_>) -> Vec<Dri
             Drift { first_observed_time: since.or(new.first_observed_time.clone()), ..new }
         })
         .collect();
-    drift.extend(known.iter().filter(|old| is_unread(course, old)).cloned());
+    drift.extend(known.iter().filter(|old| is_unread(old)).cloned());
     drift.sort_by(|a, b| order(a).cmp(&order(b)));
     drift.dedup_by(|a, b| same(a, b));
     drift
@@ -31,21 +36,18 @@ fn order(entry: &Drift) -> (DriftLayer, sharedkey_api::DriftKind, &str, Option<&
 }
 
 /// Whether two entries tell of the same difference.
-pub(super) fn same(a: &Drift, b: &Drift) -> bool {
+pub(crate) fn same(a: &Drift, b: &Drift) -> bool {
     order(a) == order(b)
 }
 
 /// Whether what an entry is about could not be read.
-fn is_unread(course: &Course<'_>, entry: &Drift) -> bool {
+pub(super) fn is_unread(course: &Course<'_>, entry: &Drift) -> bool {
     let Observed { key, entities, managed } = course.observed;
     match entry.layer {
         DriftLayer::Key => key.metadata.is_err(),
         DriftLayer::KeyPolicy => key.policy.is_err(),
         DriftLayer::Delegation => {
-            let of_entry = |arn: &EntityArn| {
-                let arn = arn.to_string();
-                entry.principal.iter().flat_map(|principals| principals.split(", ")).any(|principal| principal == arn)
-            };
+            let of_entry = |arn: &EntityArn| names(entry, arn);
             let unread = |failure: &Failure| failure.account.as_str() == entry.account;
             entities.iter().any(|(arn, reading)| reading.is_err() && of_entry(arn))
                 || managed.values().any(|reading| reading.as_ref().is_err_and(unread))
@@ -55,8 +57,14 @@ fn is_unread(course: &Course<'_>, entry: &Drift) -> bool {
     }
 }
 
+/// Whether an entry is about a principal.
+pub(crate) fn names(entry: &Drift, arn: &EntityArn) -> bool {
+    let arn = arn.to_string();
+    entry.principal.iter().flat_map(|principals| principals.split(", ")).any(|principal| principal == arn)
+}
+
 /// A finding as status shows it.
-pub(super) fn entry(finding: &Finding, first_observed_time: Option<Time>) -> Drift {
+pub(crate) fn entry(finding: &Finding, first_observed_time: Option<Time>) -> Drift {
     Drift {
         layer: finding.kind.layer(),
         kind: finding.kind,
@@ -71,13 +79,11 @@ pub(super) fn entry(finding: &Finding, first_observed_time: Option<Time>) -> Dri
 }
 
 /// What was drift when the reconcile began and is mended now, or will be seen to be as soon as the write is visible.
-pub(super) fn corrected(course: &Course<'_>) -> Vec<Finding> {
-    let still =
-        |finding: &&Finding| {
-            course.comparison.findings.iter().any(|now| {
-                now.kind == finding.kind && now.resource == finding.resource && now.cause != Cause::Propagating
-            })
-        };
-    let mended = course.before.iter().filter(|finding| finding.cause == Cause::Drift && finding.is_mendable());
+pub(crate) fn corrected(before: &[Finding], after: &[Finding]) -> Vec<Finding> {
+    let still = |finding: &&Finding| {
+        let same = |now: &Finding| now.kind == finding.kind && now.resource == finding.resource;
+        after.iter().any(|now| same(now) && now.cause != Cause::Propagating)
+    };
+    let mended = before.iter().filter(|finding| finding.cause == Cause::Drift && finding.is_mendable());
     mended.filter(|finding| !still(finding)).cloned().collect()
 }

@@ -2,18 +2,24 @@
 
 mod account;
 mod conditions;
-mod consumers;
-mod drift;
+pub(crate) mod consumers;
+pub(crate) mod drift;
+pub(crate) mod fact;
+pub(crate) mod outline;
+mod status;
 
-pub use account::{AccountCourse, Reached, Trouble, account};
+pub use account::{AccountCourse, Reached, account};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use sharedkey_api::{
-    LastCollision, LastCorrection, SharedKeyStatus,
+    Drift, LastCollision, LastCorrection, SharedKeyStatus,
     conditions::{ConditionType, Reason},
 };
 
+use self::fact::{Fact, Since};
+pub use self::status::Status;
+pub use crate::problem::Trouble;
 use crate::{
-    compare::{Cause, Comparison, Finding},
+    compare::{Comparison, Finding},
     desired::Desired,
     meanwhile::Meanwhile,
     observed::Observed,
@@ -23,22 +29,35 @@ use crate::{
 };
 
 /// What a reconcile knows when it ends.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
+#[derive(Debug)]
+pub struct Context<'a, S = SharedKeyStatus> {
     /// Generation of the spec that was carried out.
     pub generation: Option<i64>,
     /// Now.
     pub now: &'a Time,
     /// The status before.
-    pub previous: Option<&'a SharedKeyStatus>,
+    pub previous: Option<&'a S>,
     /// Value of the annotation that asked for this reconcile.
     pub request: Option<&'a str>,
 }
 
-impl Context<'_> {
-    fn since(&self) -> conditions::Since<'_> {
-        let before = self.previous.map(|previous| previous.conditions.as_slice()).unwrap_or_default();
-        conditions::Since { before, now: self.now, generation: self.generation }
+impl<S> Clone for Context<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for Context<'_, S> {}
+
+impl<'a, S: Status> Context<'a, S> {
+    pub(crate) fn since(&self) -> Since<'a> {
+        let before = self.previous.map(Status::conditions).unwrap_or_default();
+        Since { before, now: self.now, generation: self.generation }
+    }
+
+    /// What differed before.
+    pub(crate) fn known(&self) -> &'a [Drift] {
+        self.previous.map(Status::drift).unwrap_or_default()
     }
 }
 
@@ -63,9 +82,9 @@ pub struct Course<'a> {
 
 /// The result of a reconcile, for Kubernetes.
 #[derive(Clone, Debug)]
-pub struct Summary {
+pub struct Summary<S = SharedKeyStatus> {
     /// The status, ready to be written.
-    pub status: SharedKeyStatus,
+    pub status: S,
     /// What is worth an event.
     pub notices: Vec<Notice>,
     /// When to look again.
@@ -93,39 +112,42 @@ pub struct Notice {
 }
 
 /// Summarises an object that was refused before AWS was asked. What was known of AWS stays as it was.
-pub fn refused(context: &Context<'_>, refusal: &Refusal) -> Summary {
+pub fn refused<S: Status>(context: &Context<'_, S>, refusal: &Refusal) -> Summary<S> {
     let mut status = context.previous.cloned().unwrap_or_default();
-    let facts = vec![
-        conditions::Fact::unknown(ConditionType::InSync, refusal.reason, &refusal.message),
-        conditions::Fact::no(ConditionType::Ready, refusal.reason, &refusal.message),
-        conditions::Fact::yes(ConditionType::Stalled, refusal.reason, &refusal.message),
+    let mut facts = vec![
+        Fact::unknown(ConditionType::InSync, refusal.reason, &refusal.message),
+        Fact::no(ConditionType::Ready, refusal.reason, &refusal.message),
+        Fact::yes(ConditionType::Stalled, refusal.reason, &refusal.message),
     ];
-    let kept = status.conditions.drain(..).filter(conditions::is_about_aws).collect();
-    status.conditions = conditions::build(facts, &context.since(), kept);
+    if matches!(refusal.reason, Reason::SharedKeyNotFound | Reason::SharedKeyNotReady) {
+        facts.push(Fact::no(ConditionType::KeyAvailable, refusal.reason, &refusal.message));
+    }
+    let told = |condition: &Condition| facts.iter().any(|fact| fact.type_.as_ref() == condition.type_);
+    let known = status.conditions_mut().drain(..);
+    let kept = known.filter(|condition| fact::is_about_aws(condition) && !told(condition)).collect();
+    *status.conditions_mut() = fact::build(facts, &context.since(), kept);
     finish(context, status, &[], Next::Retry(Class::UserActionNeeded))
 }
 
 /// Summarises a deletion that waits for something. What the halves were before is no longer so, and what is left is in the message.
-pub fn deleting(context: &Context<'_>, reason: Reason, message: &str) -> Summary {
+pub fn deleting<S: Status>(context: &Context<'_, S>, reason: Reason, message: &str) -> Summary<S> {
     let mut status = context.previous.cloned().unwrap_or_default();
-    let facts = vec![
-        conditions::Fact::no(ConditionType::Ready, reason, message),
-        conditions::Fact::yes(ConditionType::Reconciling, reason, message),
-    ];
-    status.conditions = conditions::build(facts, &context.since(), Vec::new());
-    status.consumers.clear();
-    status.drift.clear();
-    status.drift_count = 0;
+    let facts =
+        vec![Fact::no(ConditionType::Ready, reason, message), Fact::yes(ConditionType::Reconciling, reason, message)];
+    *status.conditions_mut() = fact::build(facts, &context.since(), Vec::new());
+    status.clear();
     finish(context, status, &[], Next::Retry(Class::Transient))
 }
 
 /// Summarises a reconcile that looked at AWS.
 pub fn summarise(context: &Context<'_>, course: &Course<'_>) -> Summary {
-    let corrected = drift::corrected(course);
-    let drift = drift::outstanding(context, course);
-    let facts = conditions::facts(course, &drift);
+    let corrected = drift::corrected(course.before, &course.comparison.findings);
+    let is_unread = |entry: &Drift| drift::is_unread(course, entry);
+    let drift = drift::outstanding(context, &course.comparison.findings, course.desired.mode, &is_unread);
+    let outline = conditions::outline(course);
+    let facts = conditions::facts(course, &outline, &drift);
     let status = SharedKeyStatus {
-        conditions: conditions::build(facts, &context.since(), Vec::new()),
+        conditions: fact::build(facts, &context.since(), Vec::new()),
         key_arn: course.comparison.key.as_ref().map(ToString::to_string),
         key_state: course.observed.key.metadata.as_ref().ok().and_then(Option::as_ref).map(|key| key.state.clone()),
         drift_count: i64::try_from(drift.len()).unwrap_or(i64::MAX),
@@ -135,12 +157,12 @@ pub fn summarise(context: &Context<'_>, course: &Course<'_>) -> Summary {
         consumers: consumers::consumers(context, course),
         ..SharedKeyStatus::default()
     };
-    finish(context, status, &corrected, next(course))
+    finish(context, status, &corrected, outline.next())
 }
 
-fn last_correction(context: &Context<'_>, corrected: &[Finding]) -> Option<LastCorrection> {
+pub(crate) fn last_correction<S: Status>(context: &Context<'_, S>, corrected: &[Finding]) -> Option<LastCorrection> {
     if corrected.is_empty() {
-        return context.previous.and_then(|previous| previous.last_correction.clone());
+        return context.previous.and_then(|previous| previous.last_correction().cloned());
     }
     let items = corrected.iter().map(|finding| drift::entry(finding, None)).collect();
     Some(LastCorrection { time: context.now.clone(), items })
@@ -153,33 +175,24 @@ fn last_collision(context: &Context<'_>, meanwhile: &Meanwhile) -> Option<LastCo
     Some(LastCollision { time: context.now.clone(), items: meanwhile.collisions() })
 }
 
-fn next(course: &Course<'_>) -> Next {
-    let unread = conditions::unread(course);
-    let classes = course.failures.iter().chain(unread).map(|failure| failure.class);
-    let lagging = course.comparison.findings.iter().any(|finding| finding.cause == Cause::Propagating);
-    let lagging = lagging.then_some(Class::Propagating);
-    let blocked = (!course.blockers.is_empty()).then_some(Class::UserActionNeeded);
-    // The soonest of all that there is to wait for.
-    match classes.chain(lagging).chain(blocked).min() {
-        None => Next::Sweep,
-        Some(class) => Next::Retry(class),
-    }
-}
-
-fn finish(context: &Context<'_>, mut status: SharedKeyStatus, corrected: &[Finding], next: Next) -> Summary {
-    status.observed_generation = context.generation;
-    let handled = context.previous.and_then(|previous| previous.last_handled_reconcile_at.clone());
-    status.last_handled_reconcile_at = context.request.map(ToOwned::to_owned).or(handled);
+pub(crate) fn finish<S: Status>(
+    context: &Context<'_, S>,
+    mut status: S,
+    corrected: &[Finding],
+    next: Next,
+) -> Summary<S> {
+    let before = context.previous.and_then(|previous| previous.last_handled().map(ToOwned::to_owned));
+    status.handled(context.generation, context.request.map(ToOwned::to_owned).or(before));
     let status = status.bounded();
     let notices = notices(context.previous, &status, corrected);
     Summary { status, notices, next }
 }
 
 /// Events tell transitions, not states.
-fn notices(previous: Option<&SharedKeyStatus>, status: &SharedKeyStatus, corrected: &[Finding]) -> Vec<Notice> {
+fn notices<S: Status>(previous: Option<&S>, status: &S, corrected: &[Finding]) -> Vec<Notice> {
     let mut notices = Vec::new();
-    let known = previous.map(|previous| previous.drift.as_slice()).unwrap_or_default();
-    for new in status.drift.iter().filter(|entry| !known.iter().any(|old| drift::same(old, entry))) {
+    let known = previous.map(Status::drift).unwrap_or_default();
+    for new in status.drift().iter().filter(|entry| !known.iter().any(|old| drift::same(old, entry))) {
         notices.push(Notice { warning: true, reason: new.kind.to_string(), note: new.message.clone() });
     }
     for finding in corrected {
@@ -190,8 +203,8 @@ fn notices(previous: Option<&SharedKeyStatus>, status: &SharedKeyStatus, correct
     notices
 }
 
-fn readiness(previous: Option<&SharedKeyStatus>, status: &SharedKeyStatus) -> Option<Notice> {
-    let ready = |status: &SharedKeyStatus| condition(&status.conditions, ConditionType::Ready).cloned();
+fn readiness<S: Status>(previous: Option<&S>, status: &S) -> Option<Notice> {
+    let ready = |status: &S| condition(status.conditions(), ConditionType::Ready).cloned();
     let now = ready(status)?;
     let before = previous.and_then(ready);
     if before.is_some_and(|before| before.status == now.status && before.reason == now.reason) {

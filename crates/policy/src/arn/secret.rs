@@ -10,6 +10,7 @@ use crate::text::serde_as_text;
 const ARN_FORM: &str =
     "arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME-SUFFIX, with a suffix of six letters and digits";
 const NAME_FORM: &str = "arn:PARTITION:secretsmanager:REGION:ACCOUNT:secret:NAME";
+const ALPHABET: &str = "letters, digits and /_+=.@- (at most 512)";
 /// Characters that AWS adds to the name, so that a secret that is deleted and made anew has another ARN (D§5.7).
 const SUFFIX: usize = 6;
 
@@ -25,14 +26,19 @@ pub struct SecretName {
 impl SecretName {
     /// Names a secret.
     pub fn new(region: Region, account: impl Into<AccountId>, name: &str) -> Result<Self, ArnError> {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"/_+=.@-".contains(&b);
-        if name.is_empty() || name.len() > 512 || !name.bytes().all(allowed) {
-            return Err(ArnError::Name {
-                name: name.to_owned(),
-                expected: "letters, digits and /_+=.@- (at most 512)",
-            });
+        if name.contains('!') {
+            return Err(ArnError::Name { name: name.to_owned(), expected: ALPHABET });
         }
-        Ok(Self { region, account: account.into(), name: name.to_owned() })
+        Self::found(region, account.into(), name)
+    }
+
+    /// A name that AWS shows. Its own services put `!` into theirs, as in `rds!db-…`.
+    fn found(region: Region, account: AccountId, name: &str) -> Result<Self, ArnError> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"/_+=.@-!".contains(&b);
+        if name.is_empty() || name.len() > 512 || !name.bytes().all(allowed) {
+            return Err(ArnError::Name { name: name.to_owned(), expected: ALPHABET });
+        }
+        Ok(Self { region, account, name: name.to_owned() })
     }
 
     /// The partition.
@@ -63,7 +69,7 @@ impl FromStr for SecretName {
         let parts = split(text, "secretsmanager", NAME_FORM)?;
         let shape = || ArnError::Shape { text: text.to_owned(), expected: NAME_FORM };
         let name = parts.resource.strip_prefix("secret:").ok_or_else(shape)?;
-        Self::new(region_of(&parts)?, parts.account.parse::<AccountId>()?, name)
+        Self::found(region_of(&parts)?, parts.account.parse::<AccountId>()?, name)
     }
 }
 
@@ -155,10 +161,14 @@ mod tests {
 
     #[test]
     fn names_have_the_alphabet_of_secrets_manager() {
-        let name = |name: &str| SecretName::new("eu-west-1".parse().unwrap(), &"111122223333".parse().unwrap(), name);
+        let name = |name: &str| {
+            SecretName::new("eu-west-1".parse().unwrap(), "111122223333".parse::<AccountId>().unwrap(), name)
+        };
         assert!(name("a/_+=.@-9").is_ok() && name(&"n".repeat(512)).is_ok());
-        for refused in ["", "a b", "a*", "a:b", &"n".repeat(513)] {
+        for refused in ["", "a b", "a*", "a:b", "rds!db-1", &"n".repeat(513)] {
             assert!(name(refused).is_err(), "{refused:?}");
         }
+        let read = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:rds!db-1-aB3dE9".parse::<SecretArn>();
+        assert_eq!(read.unwrap().secret().name(), "rds!db-1");
     }
 }

@@ -1,12 +1,15 @@
 //! AWS in memory, as far as plans write to it.
 
-use sharedkey_policy::{AttachedDocument, PolicyDocument};
+use std::collections::BTreeMap;
+
+use sharedkey_policy::{AttachedDocument, EntityArn, PolicyArn, PolicyDocument};
 
 use super::World;
 use crate::{
     ledger::Resource,
     observed::{Entity, EntityState, ManagedPolicy, Observed},
     plan::{Action, Plan},
+    problem::Reading,
     write::{self, Scope},
 };
 
@@ -40,41 +43,56 @@ fn perform(aws: &mut Observed, action: &Action) {
             }
         }
         Action::PutBackKeyPolicy { .. } => unreachable!("people ask for that, plans do not"),
+        other => {
+            let written = perform_iam(&mut aws.entities, &mut aws.managed, other);
+            assert!(written, "a SharedKey writes no secret: {other}");
+        }
+    }
+}
+
+/// Writes of IAM; false for any other.
+pub(crate) fn perform_iam(
+    entities: &mut BTreeMap<EntityArn, Reading<Entity>>,
+    managed: &mut BTreeMap<PolicyArn, Reading<ManagedPolicy>>,
+    action: &Action,
+) -> bool {
+    match action {
         Action::PutInlinePolicy { entity, name, document } => {
-            present(aws, entity)
+            present(entities, entity)
                 .expect("a policy is put on what exists")
                 .inline
                 .insert(name.clone(), Ok(document.clone()));
         }
         Action::DeleteInlinePolicy { entity, name } => {
-            present(aws, entity).and_then(|state| state.inline.remove(name));
+            present(entities, entity).and_then(|state| state.inline.remove(name));
         }
         Action::PutManagedPolicy { policy, document, .. } => {
             let present = ManagedPolicy::Present {
                 default_version: "v1".into(),
                 document: Ok(document.clone()),
-                others: std::collections::BTreeMap::new(),
+                others: BTreeMap::new(),
                 lagging: false,
             };
-            aws.managed.insert(policy.clone(), Ok(present));
+            managed.insert(policy.clone(), Ok(present));
         }
         Action::AttachPolicy { policy, entity } => {
-            assert!(matches!(aws.managed[policy], Ok(ManagedPolicy::Present { .. })), "{policy} has to exist");
-            present(aws, entity).expect("a policy is attached to what exists").attached.insert(policy.clone());
+            assert!(matches!(managed[policy], Ok(ManagedPolicy::Present { .. })), "{policy} has to exist");
+            present(entities, entity).expect("a policy is attached to what exists").attached.insert(policy.clone());
         }
         Action::DetachPolicy { policy, entity } => {
-            present(aws, entity).map(|state| state.attached.remove(policy));
+            present(entities, entity).map(|state| state.attached.remove(policy));
         }
         Action::DeleteManagedPolicy { policy } => {
-            for entity in aws.entities.values_mut() {
+            for entity in entities.values_mut() {
                 if let Ok(Entity::Present(state)) = entity {
                     state.attached.remove(policy);
                 }
             }
-            aws.managed.insert(policy.clone(), Ok(ManagedPolicy::Absent { lagging: false }));
+            managed.insert(policy.clone(), Ok(ManagedPolicy::Absent { lagging: false }));
         }
-        other => unreachable!("a SharedKey writes no secret: {other}"),
+        _ => return false,
     }
+    true
 }
 
 /// KMS refuses a document that names somebody who does not exist (D§1.5).
@@ -87,17 +105,19 @@ fn kms_accepts(aws: &Observed, document: &PolicyDocument) {
     }
 }
 
-fn present<'a>(aws: &'a mut Observed, arn: &sharedkey_policy::EntityArn) -> Option<&'a mut EntityState> {
-    match aws.entities.get_mut(arn) {
+fn present<'a>(entities: &'a mut BTreeMap<EntityArn, Reading<Entity>>, arn: &EntityArn) -> Option<&'a mut EntityState> {
+    match entities.get_mut(arn) {
         Some(Ok(Entity::Present(state))) => Some(state),
         _ => None,
     }
 }
 
 /// Every policy that stands on a role or user decides about it.
-pub(super) fn add_our_policies(observed: &mut Observed) {
-    let managed = observed.managed.clone();
-    for entity in observed.entities.values_mut() {
+pub(crate) fn add_our_policies(
+    entities: &mut BTreeMap<EntityArn, Reading<Entity>>,
+    managed: &BTreeMap<PolicyArn, Reading<ManagedPolicy>>,
+) {
+    for entity in entities.values_mut() {
         let Ok(Entity::Present(state)) = entity else { continue };
         let inline = state.inline.iter().filter_map(|(name, document)| {
             Some(AttachedDocument { name: format!("inline policy {name}"), document: document.as_ref().ok()?.clone() })
