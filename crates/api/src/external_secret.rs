@@ -191,8 +191,9 @@ pub struct ExternalSecretSpec {
     #[serde(default)]
     pub mode: Mode,
 
-    /// What happens in AWS when this object is deleted. Retain: the secret stays, with its policy, and nobody looks after it any
-    /// longer. Delete: the access of its readers is removed, and the secret is scheduled for deletion, its replicas first.
+    /// What happens in AWS when this object is deleted. The access of the readers is removed in any case. Retain: the secret stays,
+    /// with its replicas and what others have stated in its policy, and nobody looks after it any longer. Delete: it is scheduled
+    /// for deletion, its replicas first.
     #[serde(default)]
     pub deletion_policy: SecretDeletionPolicy,
 

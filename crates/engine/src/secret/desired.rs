@@ -10,6 +10,7 @@ use sharedkey_policy::{
 use crate::{
     delegate::{Delegate, Given},
     desired::{Account, Delegation},
+    ledger::{Aspect, Resource},
     names::Names,
     plan::Blocker,
     resolve::Refusal,
@@ -17,6 +18,7 @@ use crate::{
 
 /// One `ExternalSecret`, resolved against the accounts and keys that it names.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the spec")]
 pub struct DesiredSecret {
     /// How what the object writes is named.
     pub names: Names,
@@ -42,8 +44,8 @@ pub struct DesiredSecret {
     pub refused: BTreeMap<String, Refusal>,
     /// The Regions to which it is copied, each with its key.
     pub replicas: BTreeMap<Region, EncryptionKey>,
-    /// Whether its value is written to a Kubernetes Secret.
-    pub has_target: bool,
+    /// The Kubernetes Secret to which its value is written.
+    pub target: Option<String>,
     /// The strictest of the object's own mode and the modes of all accounts that it uses.
     pub mode: Mode,
     /// Whether a statement under our Sid that the ledger does not know may be replaced.
@@ -100,6 +102,12 @@ impl DesiredReader {
         PolicyDocument::from_statements(vec![statement.resource(secret.to_string()).build()])
     }
 
+    /// What the other account's administrators attach: theirs is the key's half, too.
+    pub fn handoff_document(&self, secret: &SecretArn, key: &KeyArn) -> PolicyDocument {
+        let decrypt = StatementBuilder::allow().sid("SharedKeyDecrypt").actions(["kms:Decrypt"]);
+        self.document(secret).with_added(vec![decrypt.resource(key.to_string()).build()])
+    }
+
     /// Whether the other account's administrators attach their half themselves.
     pub fn is_handoff(&self) -> bool {
         self.reach.is_none()
@@ -131,9 +139,43 @@ impl DesiredSecret {
         self.names.tags(None)
     }
 
+    /// The tags that are compared. One that is only watched carries none of ours.
+    pub fn expected_tags(&self, is_ours: bool) -> BTreeMap<String, String> {
+        if is_ours || self.mode == Mode::Enforce { self.all_tags() } else { self.tags.clone() }
+    }
+
     /// Every tag that the secret has to have.
     pub fn all_tags(&self) -> BTreeMap<String, String> {
         self.tags.clone().into_iter().chain(self.owner_tags()).collect()
+    }
+
+    /// The secret, as the ledger knows it.
+    pub fn resource(&self) -> Resource {
+        Resource::Secret { secret: self.secret.clone() }
+    }
+
+    /// A part of it.
+    pub fn aspect(&self, aspect: Aspect) -> Resource {
+        Resource::SecretAspect { secret: self.secret.clone(), aspect }
+    }
+
+    /// The secret and its parts, as far as they are ours.
+    pub fn itself(&self) -> Vec<Resource> {
+        let description = self.description.is_some().then_some(Aspect::Description);
+        let value = self.has_source.then_some(Aspect::Value);
+        let aspects = [Aspect::Key, Aspect::Tags].into_iter().chain(description).chain(value);
+        std::iter::once(self.resource()).chain(aspects.map(|aspect| self.aspect(aspect))).collect()
+    }
+
+    /// A reader's statement.
+    pub fn statement_of(&self, reader: &str) -> Resource {
+        let sid = self.names.secret_sid(reader).to_string();
+        Resource::SecretStatement { secret: self.secret.clone(), sid }
+    }
+
+    /// The copy in a Region.
+    pub fn replica_in(&self, region: &Region) -> Resource {
+        Resource::Replica { secret: self.secret.clone(), region: region.clone() }
     }
 
     /// What stands on the readers' side, once the secret's ARN is known.

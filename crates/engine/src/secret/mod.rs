@@ -3,8 +3,17 @@
 //!
 //! A value is never here: only its fingerprint, which says nothing without the operator's key.
 
+pub mod compare;
 pub mod desired;
 pub mod observed;
+pub mod plan;
 pub mod resolve;
+pub mod revoke;
+pub mod summarise;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod value;
+mod verdict;
 pub mod write;
+
+pub use self::compare::versions_due;

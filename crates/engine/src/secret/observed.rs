@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sharedkey_api::conditions::Reason;
 use sharedkey_policy::{EntityArn, KeyArn, MalformedPolicy, PolicyArn, PolicyDocument, Region, SecretArn};
 
 use super::value::ValueFingerprint;
 use crate::{
     observed::{Entity, KeyMetadata, KeyPolicy, ManagedPolicy},
-    problem::{Class, Reading},
+    problem::{Reading, Trouble},
 };
 
 /// Everything that a comparison looks at. `source` and `target` are Kubernetes' and filled in by the shell.
@@ -176,17 +175,6 @@ pub enum TargetReading {
     },
     /// It could not be read.
     Failed(Trouble),
-}
-
-/// What Kubernetes, or what stands there, keeps from being done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// The condition's reason.
-    pub reason: Reason,
-    /// What failed, and what to do.
-    pub message: String,
-    /// Whose turn it is.
-    pub class: Class,
 }
 
 impl Described {

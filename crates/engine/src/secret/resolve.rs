@@ -1,4 +1,4 @@
-//! From the spec, the accounts that admins opened and the SharedKeys of the namespace to what is wanted, or to an error that a person
+//! From the spec, the accounts that admins opened and the `SharedKey`s of the namespace to what is wanted, or to an error that a person
 //! has to fix.
 
 mod key;
@@ -120,7 +120,7 @@ pub fn resolve(input: &Input<'_>) -> Result<DesiredSecret, Refusal> {
         readers,
         refused,
         replicas,
-        has_target: spec.target.is_some(),
+        target: spec.target.as_ref().map(|target| target.name.clone()),
         take_over: input.annotations.get(api::TAKE_OVER).is_some_and(|value| value == "true"),
         waits,
         quotas: BTreeMap::new(),

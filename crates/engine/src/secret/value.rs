@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::names::hex;
+
 /// Hex digits of a fingerprint.
 const DIGITS: usize = 64;
 /// How many of them stand at the beginning of a version's id.
@@ -32,7 +34,7 @@ impl ValueFingerprint {
         hasher.update(self.0.as_bytes());
         // A version's id is never empty.
         hasher.update(replaced.unwrap_or_default().as_bytes());
-        let tail = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let tail = hex(&hasher.finalize());
         format!("{}{}", &self.0[..SHOWN], &tail[..DIGITS - SHOWN])
     }
 

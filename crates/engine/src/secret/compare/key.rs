@@ -1,0 +1,187 @@
+//! The key of the secret: it can be used, encrypts the secret, and every version that is in use.
+
+use std::collections::BTreeSet;
+
+use sharedkey_api::{DriftKind, conditions::Reason};
+use sharedkey_policy::{KeyArn, KeyKind};
+
+use super::Case;
+use crate::{
+    compare::{Cause, Finding, key as any_key},
+    ledger::{Aspect, Record},
+    names::digest,
+    observed::KeyMetadata,
+    plan::Blocker,
+    secret::{
+        desired::{DesiredSecret, EncryptionKey},
+        observed::{Described, Lag, SecretKey, Version},
+    },
+    text::few,
+};
+
+/// The labels of versions that AWS moves to another key (D§5.4).
+const IN_USE: [&str; 3] = ["AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"];
+/// Versions that a message names.
+const NAMED: usize = 3;
+
+impl std::fmt::Display for SecretKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Default => f.write_str("aws/secretsmanager"),
+            Self::Key(key) => key.fmt(f),
+            Self::Unresolved { text, .. } => f.write_str(text),
+        }
+    }
+}
+
+impl Case<'_> {
+    /// The keys of the secret and its replicas, each once.
+    fn keys(&self) -> Vec<&EncryptionKey> {
+        let mut seen = BTreeSet::new();
+        let all = std::iter::once(&self.desired.key).chain(self.desired.replicas.values());
+        all.filter(|key| seen.insert(&key.arn)).collect()
+    }
+
+    /// What KMS says of a key, if it could be asked and knows it.
+    fn metadata(&self, key: &KeyArn) -> Option<&KeyMetadata> {
+        self.observed.keys.get(key)?.metadata.as_ref().ok()?.as_ref()
+    }
+
+    fn is_gone(&self, key: &KeyArn) -> bool {
+        self.observed.keys.get(key).is_some_and(|key| matches!(key.metadata, Ok(None)))
+    }
+}
+
+/// `KeyMissing`
+pub(super) fn missing(case: &Case<'_>) -> Vec<Finding> {
+    let gone = case.keys().into_iter().filter(|key| case.is_gone(&key.arn));
+    gone.map(|EncryptionKey { arn, .. }| {
+        let message = format!("{arn} does not exist; correct the spec or create it, nothing is encrypted until then");
+        any_key::absent(arn.account(), arn.to_string(), message)
+    })
+    .collect()
+}
+
+/// `KeyDisabled`, `KeyPendingDeletion`, `KeyUnavailable`
+pub(super) fn state(case: &Case<'_>) -> Vec<Finding> {
+    let known = case.keys().into_iter().filter_map(|key| Some((&key.arn, case.metadata(&key.arn)?)));
+    known.filter_map(|(key, metadata)| any_key::unusable(key, metadata)).collect()
+}
+
+/// Keys that Secrets Manager cannot use (D§5.2), or that no reader of another account ever can (D§5.1).
+pub(super) fn incapable(case: &Case<'_>) -> Vec<Blocker> {
+    let home = &case.desired.account.id;
+    let foreign = case.desired.readers.iter().any(|reader| &reader.account != home);
+    let mut blockers = Vec::new();
+    for EncryptionKey { arn, .. } in case.keys() {
+        let Some(metadata) = case.metadata(arn) else { continue };
+        if KeyKind::of(&metadata.usage, &metadata.spec).is_some_and(|kind| kind != KeyKind::Symmetric) {
+            blockers.push(Blocker {
+                reason: Reason::InvalidSpec,
+                message: format!(
+                    "{arn} has key usage {} and key spec {}, and Secrets Manager encrypts with symmetric keys only; name another key",
+                    metadata.usage, metadata.spec
+                ),
+            });
+        }
+        if metadata.aws_managed && foreign {
+            blockers.push(Blocker {
+                reason: Reason::KeyNotShareable,
+                message: format!(
+                    "{arn} is managed by AWS, and no reader of another account can use it; use a customer managed key"
+                ),
+            });
+        }
+    }
+    blockers
+}
+
+/// `KeyChanged`
+pub(super) fn changed(case: &Case<'_>) -> Vec<Finding> {
+    let Some(described) = case.described else { return Vec::new() };
+    let wanted = &case.desired.key.arn;
+    if described.key == SecretKey::Key(wanted.clone()) {
+        return Vec::new();
+    }
+    let (resource, found) = (case.desired.aspect(Aspect::Key), described.key.to_string());
+    let cause = case.part_cause(&resource, &found, described.lagging.contains(&Lag::Key));
+    let message = format!(
+        "secret {} is encrypted with {found}, not with {wanted}; who cannot use that key cannot read it",
+        described.arn
+    );
+    vec![Finding {
+        expected: Some(wanted.to_string()),
+        observed: Some(found),
+        ..case.finding(DriftKind::KeyChanged, cause, Some(resource), "kmsKeyId", message)
+    }]
+}
+
+/// `VersionsOnOldKey`: AWS moves them, but not if the caller may not use `kms:Encrypt` on the new key, and then says nothing (D§5.4).
+pub(super) fn versions(case: &Case<'_>) -> Vec<Finding> {
+    let (Some(described), Some(Ok(versions))) = (case.described, &case.observed.versions) else { return Vec::new() };
+    if described.key != SecretKey::Key(case.desired.key.arn.clone()) {
+        return Vec::new();
+    }
+    let old: Vec<&Version> = on_old_key(case, versions);
+    let Some(first) = old.first() else { return Vec::new() };
+    let named: Vec<String> = old.iter().map(|version| labelled(version)).collect();
+    let keys: BTreeSet<String> = old.iter().flat_map(|version| &version.keys).map(ToString::to_string).collect();
+    let keys: Vec<String> = keys.into_iter().collect();
+    let (versions, are) = if old.len() == 1 { ("version", "is") } else { ("versions", "are") };
+    let message = format!(
+        "{versions} {} of secret {} {are} still encrypted with {}; keep that key until they have moved, and let the operator's role use \
+         kms:Encrypt on {}",
+        few(&named, NAMED),
+        described.arn,
+        few(&keys, NAMED),
+        case.desired.key.arn
+    );
+    vec![Finding {
+        expected: Some(case.desired.key.arn.to_string()),
+        observed: Some(few(&keys, NAMED)),
+        ..case.finding(
+            DriftKind::VersionsOnOldKey,
+            Cause::Drift,
+            Some(case.desired.aspect(Aspect::Key)),
+            first.id.clone(),
+            message,
+        )
+    }]
+}
+
+fn labelled(version: &Version) -> String {
+    format!("{} ({})", version.id, version.stages.iter().cloned().collect::<Vec<_>>().join(", "))
+}
+
+fn on_old_key<'a>(case: &Case<'_>, versions: &'a [Version]) -> Vec<&'a Version> {
+    let wanted = SecretKey::Key(case.desired.key.arn.clone());
+    let in_use = |version: &&Version| version.stages.iter().any(|stage| IN_USE.contains(&stage.as_str()));
+    versions.iter().filter(in_use).filter(|version| !version.keys.contains(&wanted)).collect()
+}
+
+/// Whether the versions have to be listed: the key or the labelled versions are not those of the last time that all was well.
+pub fn versions_due(desired: &DesiredSecret, described: &Described, record: &Record) -> bool {
+    let settled = described.key == SecretKey::Key(desired.key.arn.clone()) && described.deletion.is_none();
+    settled && !in_use(described).is_empty() && record.versions.as_ref() != Some(&fingerprint(desired, described))
+}
+
+/// What the ledger is to know of key and versions.
+pub(super) fn checked(case: &Case<'_>) -> Option<String> {
+    let described = case.described?;
+    match &case.observed.versions {
+        Some(Ok(versions)) if changed(case).is_empty() && on_old_key(case, versions).is_empty() => {
+            Some(fingerprint(case.desired, described))
+        }
+        _ => None,
+    }
+}
+
+fn in_use(described: &Described) -> Vec<&str> {
+    IN_USE.iter().filter_map(|stage| described.version(stage)).collect()
+}
+
+fn fingerprint(desired: &DesiredSecret, described: &Described) -> String {
+    let key = desired.key.arn.to_string();
+    let parts: Vec<&str> = [key.as_str()].into_iter().chain(in_use(described)).collect();
+    digest(&parts)
+}

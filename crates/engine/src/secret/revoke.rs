@@ -1,0 +1,150 @@
+//! Taking access to secrets away, and secrets themselves: which steps undo what the ledger knows, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sharedkey_policy::{Edit, Region, SecretArn, SecretName, Sid};
+
+use crate::{
+    desired::Account,
+    ledger::{Record, Resource, Target},
+    names::Names,
+    plan::{Action, Step},
+};
+
+/// What becomes of the secret itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// It stays, and is nobody's.
+    Retain,
+    /// It is scheduled for deletion.
+    Delete {
+        /// Days for which it can be restored.
+        window_days: i32,
+    },
+}
+
+/// Every step that undoes a record: the owner's half first (D§10.4), so that nobody reads any longer even where the readers' accounts
+/// cannot be reached.
+pub fn unshare(record: &Record, names: &Names, deletion: Deletion) -> Vec<Step> {
+    let mut steps = secrets(record.targets.iter(), record, names, deletion);
+    steps.extend(crate::revoke::policies(record.targets.iter(), record));
+    steps
+}
+
+/// The steps that undo what was written for readers that the spec no longer names. Nothing else has to be known of the object, so they
+/// are made while it is refused, too.
+pub fn departed(record: &Record, named: &[&str], names: &Names) -> Vec<Step> {
+    // What is written for no reader is the secret itself.
+    let is_gone = |target: &&Target| !target.consumer.is_empty() && !named.contains(&target.consumer.as_str());
+    let departed = || record.targets.iter().filter(is_gone);
+    let mut steps = secrets(departed(), record, names, Deletion::Retain);
+    steps.extend(crate::revoke::policies(departed(), record));
+    steps
+}
+
+/// The steps in the accounts of the secrets among the targets.
+pub(super) fn secrets<'a>(
+    targets: impl Iterator<Item = &'a Target>,
+    record: &Record,
+    names: &Names,
+    deletion: Deletion,
+) -> Vec<Step> {
+    let mut secrets: BTreeMap<&SecretName, Vec<&Target>> = BTreeMap::new();
+    for target in targets {
+        if let Some(secret) = target.resource.secret() {
+            secrets.entry(secret).or_default().push(target);
+        }
+    }
+    let steps = secrets
+        .into_iter()
+        .map(|(secret, targets)| Ending { secret, arn: arn(secret, record), targets, names, deletion }.steps());
+    steps.flatten().collect()
+}
+
+/// The ARN of a secret, if the ledger has learnt it. What carries the same name under another ARN is not what was written to.
+fn arn(secret: &SecretName, record: &Record) -> Option<SecretArn> {
+    record.get(&Resource::Secret { secret: secret.clone() })?.fingerprint.parse().ok()
+}
+
+/// The end of what one secret is to an object.
+struct Ending<'a> {
+    secret: &'a SecretName,
+    arn: Option<SecretArn>,
+    targets: Vec<&'a Target>,
+    names: &'a Names,
+    deletion: Deletion,
+}
+
+impl Ending<'_> {
+    fn steps(&self) -> Vec<Step> {
+        let statements = self.arn.as_ref().and_then(|arn| self.statements(arn));
+        let replicas =
+            self.arn.as_ref().filter(|_| self.deletion != Deletion::Retain).and_then(|arn| self.replicas(arn));
+        statements.into_iter().chain(replicas).chain(self.itself()).collect()
+    }
+
+    fn step(&self, action: Action, forgets: Vec<Resource>) -> Option<Step> {
+        let account_ref = &self.targets.first()?.account_ref;
+        let account = Account { name: account_ref.clone(), id: self.secret.account().clone() };
+        Some(Step { account, action, records: Vec::new(), forgets })
+    }
+
+    fn resources(&self, is: impl Fn(&Resource) -> bool) -> Vec<Resource> {
+        self.targets.iter().map(|target| &target.resource).filter(|resource| is(resource)).cloned().collect()
+    }
+
+    fn statements(&self, arn: &SecretArn) -> Option<Step> {
+        let statements = self.resources(|resource| matches!(resource, Resource::SecretStatement { .. }));
+        let sid = |resource: &Resource| match resource {
+            Resource::SecretStatement { sid, .. } => sid.parse::<Sid>().ok(),
+            _ => None,
+        };
+        let remove: BTreeSet<Sid> = statements.iter().filter_map(sid).collect();
+        if remove.is_empty() {
+            return None;
+        }
+        let action = Action::PutResourcePolicy {
+            secret: arn.clone(),
+            owner: self.names.owner().clone(),
+            edit: Edit { put: Vec::new(), remove },
+            unique_ids: BTreeMap::new(),
+        };
+        self.step(action, statements)
+    }
+
+    /// A secret that has any cannot be deleted (D§5.7).
+    fn replicas(&self, arn: &SecretArn) -> Option<Step> {
+        let replicas = self.resources(|resource| matches!(resource, Resource::Replica { .. }));
+        let region = |resource: &Resource| match resource {
+            Resource::Replica { region, .. } => Some(region.clone()),
+            _ => None,
+        };
+        let regions: BTreeSet<Region> = replicas.iter().filter_map(region).collect();
+        if regions.is_empty() {
+            return None;
+        }
+        self.step(Action::RemoveReplicas { secret: arn.clone(), regions }, replicas)
+    }
+
+    /// The secret, with all that goes with it or is nobody's business any longer.
+    fn itself(&self) -> Option<Step> {
+        let is_ours = self.targets.iter().any(|target| matches!(target.resource, Resource::Secret { .. }));
+        let tags = self.names.tags(None);
+        let action = match (self.deletion, &self.arn) {
+            _ if !is_ours => return None,
+            (Deletion::Delete { window_days }, arn) => {
+                Action::DeleteSecret { secret: self.secret.clone(), arn: arn.clone(), tags, window_days }
+            }
+            (Deletion::Retain, Some(arn)) => {
+                Action::UntagSecret { secret: arn.clone(), keys: tags.into_keys().collect() }
+            }
+            // Whether it was made at all is not known. If it was, its tags say for whom.
+            (Deletion::Retain, None) => return None,
+        };
+        let forgets = self.resources(|resource| {
+            let stays = self.arn.is_some() && matches!(resource, Resource::SecretStatement { .. });
+            !stays && (self.deletion == Deletion::Retain || !matches!(resource, Resource::Replica { .. }))
+        });
+        self.step(action, forgets)
+    }
+}
