@@ -64,6 +64,8 @@ pub struct Endpoints {
     pub iam: Option<String>,
     /// STS.
     pub sts: Option<String>,
+    /// Secrets Manager. It is sent the values of secrets.
+    pub secrets_manager: Option<String>,
 }
 
 /// Where tokens of the operator's own `ServiceAccount` come from.

@@ -92,12 +92,21 @@ const TABLE: &[Row] = &[
         family: "denied",
         codes: &["AccessDenied", "AccessDeniedException", "NotAuthorized", "OptInRequired", "RegionDisabledException"],
     },
-    Row { class: Class::UserActionNeeded, family: "not_found", codes: &["NoSuchEntity", "NotFoundException"] },
+    Row { class: Class::UserActionNeeded, family: "not_found", codes: &NOT_FOUND },
     Row { class: Class::UserActionNeeded, family: "limit", codes: &["LimitExceeded", "LimitExceededException"] },
     Row {
         class: Class::UserActionNeeded,
         family: "state",
-        codes: &["DisabledException", "KMSInvalidStateException", "UnmodifiableEntity"],
+        codes: &[
+            "DecryptionFailure",
+            "DisabledException",
+            "EncryptionFailure",
+            // What Secrets Manager says of a secret that is scheduled for deletion, above all (D§5.5).
+            "InvalidRequestException",
+            "KMSInvalidStateException",
+            "PreconditionNotMetException",
+            "UnmodifiableEntity",
+        ],
     },
     Row {
         class: Class::UserActionNeeded,
@@ -106,16 +115,23 @@ const TABLE: &[Row] = &[
             "EntityAlreadyExists",
             "InvalidArnException",
             "InvalidInput",
+            "InvalidNextTokenException",
+            "InvalidParameterException",
             "InvalidParameterValue",
             "MalformedPolicyDocument",
             "MalformedPolicyDocumentException",
             "PolicyNotAttachable",
+            "PublicPolicyException",
+            "ResourceExistsException",
             "UnsupportedOperationException",
             "ValidationError",
             "ValidationException",
         ],
     },
 ];
+
+/// What KMS, IAM and Secrets Manager say of what is not there.
+const NOT_FOUND: [&str; 3] = ["NoSuchEntity", "NotFoundException", "ResourceNotFoundException"];
 
 /// Class and family of a code; of the HTTP status where the code is not in the table.
 fn of_code(code: &str, status: u16) -> (Class, &'static str) {
@@ -151,7 +167,7 @@ pub(crate) fn is_turned_away(code: &str) -> bool {
 pub(crate) fn or_absent<T>(reading: Reading<T>) -> Reading<Option<T>> {
     match reading {
         Ok(value) => Ok(Some(value)),
-        Err(failure) if matches!(failure.code.as_str(), "NoSuchEntity" | "NotFoundException") => Ok(None),
+        Err(failure) if NOT_FOUND.contains(&failure.code.as_str()) => Ok(None),
         Err(failure) => Err(failure),
     }
 }
@@ -201,6 +217,10 @@ mod tests {
             ("LimitExceeded", Class::UserActionNeeded),
             ("MalformedPolicyDocumentException", Class::UserActionNeeded),
             ("UnmodifiableEntity", Class::UserActionNeeded),
+            ("InvalidRequestException", Class::UserActionNeeded),
+            ("EncryptionFailure", Class::UserActionNeeded),
+            ("PublicPolicyException", Class::UserActionNeeded),
+            ("InternalServiceError", Class::Transient),
             ("DisabledException", Class::UserActionNeeded),
             ("AccessDenied", Class::OperatorUnauthorised),
             ("AccessDeniedException", Class::OperatorUnauthorised),

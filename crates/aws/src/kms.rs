@@ -24,7 +24,7 @@ const PUT_KEY_POLICY: Api = api("PutKeyPolicy", 15);
 
 /// An operation with its quota of D§6.1.
 const fn api(operation: &'static str, per_second: u32) -> Api {
-    Api { service: "kms", operation, bucket: Bucket::Kms(operation, per_second) }
+    Api { service: "kms", operation, bucket: Bucket::Regional(operation, per_second) }
 }
 
 /// KMS of one account in one Region.

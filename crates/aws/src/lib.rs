@@ -23,16 +23,19 @@ mod kms;
 mod limits;
 mod meter;
 mod observe;
+mod pages;
 mod reach;
 mod recent;
 mod registry;
 mod sdk;
 mod secret;
+mod secretsmanager;
 mod session;
 mod shared;
 mod sts;
 mod text;
 mod unanswered;
+mod value;
 
 use std::{
     collections::BTreeMap,
@@ -40,8 +43,8 @@ use std::{
     time::Duration,
 };
 
-use sharedkey_engine::{desired::Account, problem::Reading};
-use sharedkey_policy::{KeyArn, PolicyDocument};
+use sharedkey_engine::{desired::Account, ledger::Resource, problem::Reading};
+use sharedkey_policy::PolicyDocument;
 use tokio::time::Instant;
 
 pub use access::{Access, Endpoints, Method, TokenError, TokenSource};
@@ -50,9 +53,10 @@ pub use limits::Rates;
 pub use meter::CallObserver;
 pub use sdk::Timeouts;
 pub use sts::CallerIdentity;
+pub use value::SecretValue;
 
 use self::{
-    apply::KeyLocks, iam::Iam, meter::Meter, observe::Caches, recent::Recent, registry::Registry, sdk::Sdk,
+    apply::PolicyLocks, iam::Iam, meter::Meter, observe::Caches, recent::{Part, Recent, Subject}, registry::Registry, sdk::Sdk,
     shared::Shared, unanswered::Unanswered,
 };
 
@@ -86,7 +90,7 @@ pub struct Aws {
     caches: Caches,
     recent: Mutex<Recent>,
     unanswered: Mutex<Unanswered>,
-    key_locks: KeyLocks,
+    policy_locks: PolicyLocks,
 }
 
 impl Aws {
@@ -99,7 +103,7 @@ impl Aws {
             recent: Mutex::new(Recent::new(options.read_lag)),
             // What was performed at the last moment shows when readings no longer lag.
             unanswered: Mutex::new(Unanswered::new(options.write_lag + options.read_lag)),
-            key_locks: KeyLocks::default(),
+            policy_locks: PolicyLocks::default(),
         }
     }
 
@@ -128,14 +132,19 @@ impl Aws {
         Iam::new(&reach).account_summary().await
     }
 
-    /// How much longer a statement that is taken out of a key policy may come back: a write that states it was sent, and AWS has not
-    /// said what became of it. None when there is no such write, or it is too old to be performed.
-    pub fn unanswered(&self, key: &KeyArn, sid: &str) -> Option<Duration> {
-        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).of(key, sid, Instant::now())
+    /// How much longer a statement that is taken out of a policy may come back: a write that states it was sent, and AWS has not said
+    /// what became of it. None when there is no such write, or it is too old to be performed.
+    pub fn unanswered(&self, statement: &Resource) -> Option<Duration> {
+        let (policy, sid) = match statement {
+            Resource::Statement { key, sid } => (Subject::KeyPolicy(key.clone()), sid),
+            Resource::SecretStatement { secret, sid } => (Subject::Secret(secret.clone(), Part::Policy), sid),
+            _ => return None,
+        };
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).of(&policy, sid, Instant::now())
     }
 
-    fn note_unanswered(&self, key: &KeyArn, document: &PolicyDocument, sent: Instant) {
-        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).note(key, document, sent, Instant::now());
+    fn note_unanswered(&self, policy: &Subject, document: &PolicyDocument, sent: Instant) {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).note(policy, document, sent, Instant::now());
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {

@@ -39,8 +39,8 @@ impl Default for Rates {
 /// Which quota a call counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Bucket {
-    /// A KMS operation has a quota of its own in each Region.
-    Kms(&'static str, u32),
+    /// A quota of its own in each Region, with its rate: of an operation of KMS, or of several of Secrets Manager.
+    Regional(&'static str, u32),
     Sts,
     IamRead,
     IamWrite,
@@ -49,7 +49,7 @@ pub(crate) enum Bucket {
 impl Bucket {
     fn quota(self, rates: Rates) -> Quota {
         match self {
-            Self::Kms(_, per_second) => Quota::per_second(at_least_one(per_second / SHARE)),
+            Self::Regional(_, per_second) => Quota::per_second(at_least_one(per_second / SHARE)),
             Self::Sts => Quota::per_second(at_least_one(STS_PER_SECOND / SHARE)),
             Self::IamRead => with_burst(rates.iam_reads_per_second),
             Self::IamWrite => with_burst(rates.iam_writes_per_second),
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn half_of_a_quota_is_left_to_others() {
-        let quota = Bucket::Kms("PutKeyPolicy", 15).quota(Rates::default());
+        let quota = Bucket::Regional("PutKeyPolicy", 15).quota(Rates::default());
         assert_eq!(quota.burst_size().get(), 7);
     }
 

@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
+use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -28,12 +29,13 @@ pub(crate) struct Reach {
     access: Access,
     session: Arc<Session>,
     kms: Mutex<HashMap<Region, aws_sdk_kms::Client>>,
+    secrets_manager: Mutex<HashMap<Region, aws_sdk_secretsmanager::Client>>,
     iam: OnceLock<aws_sdk_iam::Client>,
 }
 
 impl Reach {
     pub(crate) fn new(access: Access, session: Arc<Session>, shared: Arc<Shared>) -> Self {
-        Self { shared, access, session, kms: Mutex::default(), iam: OnceLock::new() }
+        Self { shared, access, session, kms: Mutex::default(), secrets_manager: Mutex::default(), iam: OnceLock::new() }
     }
 
     pub(crate) fn access(&self) -> &Access {
@@ -103,30 +105,34 @@ impl Reach {
     }
 
     pub(crate) fn kms_client(&self, region: &Region) -> aws_sdk_kms::Client {
-        let mut clients = self.kms.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || {
-            let endpoint = self.access.endpoints.kms.as_deref();
-            let config = self.shared.sdk.config(region.as_str(), Some(self.credentials()), endpoint);
-            aws_sdk_kms::Client::new(&config)
-        };
-        clients.entry(region.clone()).or_insert_with(new).clone()
+        let new = || aws_sdk_kms::Client::new(&self.config(region.as_str(), self.access.endpoints.kms.as_deref()));
+        of_region(&self.kms, region, new)
+    }
+
+    pub(crate) fn secrets_manager_client(&self, region: &Region) -> aws_sdk_secretsmanager::Client {
+        let endpoint = self.access.endpoints.secrets_manager.as_deref();
+        let new = || aws_sdk_secretsmanager::Client::new(&self.config(region.as_str(), endpoint));
+        of_region(&self.secrets_manager, region, new)
     }
 
     /// IAM is one service for a partition, and signs in one Region of it (D§7).
     pub(crate) fn iam_client(&self) -> &aws_sdk_iam::Client {
-        self.iam.get_or_init(|| {
-            let endpoint = self.access.endpoints.iam.as_deref();
-            let config = self.shared.sdk.config(self.iam_region(), Some(self.credentials()), endpoint);
-            aws_sdk_iam::Client::new(&config)
-        })
+        let new = || aws_sdk_iam::Client::new(&self.config(self.iam_region(), self.access.endpoints.iam.as_deref()));
+        self.iam.get_or_init(new)
     }
 
     pub(crate) fn iam_region(&self) -> &'static str {
         self.access.partition.iam_region()
     }
 
-    fn credentials(&self) -> SharedCredentialsProvider {
+    fn config(&self, region: &str, endpoint: Option<&str>) -> SdkConfig {
         let session: Arc<dyn ProvideCredentials> = Arc::clone(&self.session) as _;
-        SharedCredentialsProvider::new(session)
+        self.shared.sdk.config(region, Some(SharedCredentialsProvider::new(session)), endpoint)
     }
+}
+
+/// The client of a Region, made at its first use.
+fn of_region<C: Clone>(clients: &Mutex<HashMap<Region, C>>, region: &Region, new: impl FnOnce() -> C) -> C {
+    let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
+    clients.entry(region.clone()).or_insert_with(new).clone()
 }

@@ -8,7 +8,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use sharedkey_policy::{AccountId, EntityArn, KeyArn, PolicyArn};
+use sharedkey_engine::secret::observed::Lag;
+use sharedkey_policy::{AccountId, EntityArn, KeyArn, PolicyArn, SecretName};
 use tokio::time::Instant;
 
 /// How long a reading may lag behind a write that AWS confirmed, unless set otherwise (design §8).
@@ -28,6 +29,19 @@ pub(crate) enum Subject {
     Inline(EntityArn, String),
     Managed(PolicyArn),
     Attachment(EntityArn, PolicyArn),
+    /// By name: what is written next may be another secret of that name.
+    Secret(SecretName, Part),
+}
+
+/// A part of a secret that is written by itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    /// That there is one.
+    Existence,
+    /// What `DescribeSecret` says of it.
+    Described(Lag),
+    /// Its resource policy.
+    Policy,
 }
 
 impl Subject {
@@ -37,6 +51,7 @@ impl Subject {
             Self::KeyPolicy(key) => Some(key.account()),
             Self::Inline(entity, _) | Self::Attachment(entity, _) => Some(entity.account()),
             Self::Managed(policy) => policy.account(),
+            Self::Secret(secret, _) => Some(secret.account()),
         }
     }
 }
@@ -143,9 +158,18 @@ impl Recent {
     pub(crate) fn of_entity(&self, entity: &EntityArn) -> Vec<Subject> {
         let about = |subject: &&Subject| match subject {
             Subject::Inline(of, _) | Subject::Attachment(of, _) => of == entity,
-            Subject::KeyPolicy(_) | Subject::Managed(_) => false,
+            Subject::KeyPolicy(_) | Subject::Managed(_) | Subject::Secret(..) => false,
         };
         self.histories.keys().filter(about).cloned().collect()
+    }
+
+    /// What was written of what `DescribeSecret` says of a secret.
+    pub(crate) fn of_secret(&self, secret: &SecretName) -> Vec<Lag> {
+        let parts = self.histories.keys().filter_map(|subject| match subject {
+            Subject::Secret(of, Part::Described(part)) if of == secret => Some(part.clone()),
+            _ => None,
+        });
+        parts.collect()
     }
 
     /// Whether the subject was written a moment ago.

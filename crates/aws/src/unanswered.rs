@@ -1,4 +1,4 @@
-//! Key policies that were sent and of which AWS never said what became of them: it may perform such a write after everything that
+//! Policies that were sent and of which AWS never said what became of them: it may perform such a write after everything that
 //! was done since, and bring back what was taken out meanwhile.
 
 use std::{
@@ -6,8 +6,10 @@ use std::{
     time::Duration,
 };
 
-use sharedkey_policy::{KeyArn, PolicyDocument};
+use sharedkey_policy::PolicyDocument;
 use tokio::time::Instant;
+
+use crate::recent::Subject;
 
 /// How long after it was signed a write may still be performed, unless set otherwise. AWS documents no limit for a request that it
 /// has, but it takes none whose signature is older than five minutes, wherever it was held up.
@@ -23,7 +25,7 @@ struct Write {
 #[derive(Debug)]
 pub(crate) struct Unanswered {
     window: Duration,
-    writes: BTreeMap<KeyArn, Vec<Write>>,
+    writes: BTreeMap<Subject, Vec<Write>>,
 }
 
 impl Unanswered {
@@ -33,18 +35,18 @@ impl Unanswered {
     }
 
     /// Remembers a document that was sent at a time and not answered.
-    pub(crate) fn note(&mut self, key: &KeyArn, document: &PolicyDocument, sent: Instant, now: Instant) {
+    pub(crate) fn note(&mut self, policy: &Subject, document: &PolicyDocument, sent: Instant, now: Instant) {
         self.writes.retain(|_, writes| {
             writes.retain(|write| write.until > now);
             !writes.is_empty()
         });
         let sids = document.statements().iter().filter_map(|statement| statement.sid()).map(str::to_owned).collect();
-        self.writes.entry(key.clone()).or_default().push(Write { until: sent + self.window, sids });
+        self.writes.entry(policy.clone()).or_default().push(Write { until: sent + self.window, sids });
     }
 
     /// How much longer a statement may come back.
-    pub(crate) fn of(&self, key: &KeyArn, sid: &str, now: Instant) -> Option<Duration> {
-        let stating = self.writes.get(key)?.iter().filter(|write| write.until > now && write.sids.contains(sid));
+    pub(crate) fn of(&self, policy: &Subject, sid: &str, now: Instant) -> Option<Duration> {
+        let stating = self.writes.get(policy)?.iter().filter(|write| write.until > now && write.sids.contains(sid));
         stating.map(|write| write.until - now).max()
     }
 }
@@ -55,8 +57,9 @@ mod tests {
 
     const SID: &str = "SharedKey/prod/team/orders/partner";
 
-    fn key(id: char) -> KeyArn {
-        format!("arn:aws:kms:eu-west-1:111122223333:key/{id}234abcd-12ab-34cd-56ef-1234567890ab").parse().unwrap()
+    fn key(id: char) -> Subject {
+        let key = format!("arn:aws:kms:eu-west-1:111122223333:key/{id}234abcd-12ab-34cd-56ef-1234567890ab");
+        Subject::KeyPolicy(key.parse().unwrap())
     }
 
     fn stating(sid: &str) -> PolicyDocument {

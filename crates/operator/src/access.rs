@@ -100,7 +100,7 @@ fn endpoints(args: &Args, spec: &AwsAccountSpec) -> Result<Endpoints, NoAccess> 
     if all.iter().any(plain) && !args.allow_insecure_endpoints {
         return Err(refused("--allow-insecure-endpoints", "an endpoint is not https"));
     }
-    Ok(Endpoints { kms: stated.kms.clone(), iam: stated.iam.clone(), sts: stated.sts.clone() })
+    Ok(Endpoints { kms: stated.kms.clone(), iam: stated.iam.clone(), sts: stated.sts.clone(), secrets_manager: None })
 }
 
 struct Secrets<'a> {

@@ -93,7 +93,7 @@ async fn write(context: &Context, history: &History, entry: &Entry) -> anyhow::R
     };
     let administrator = ObjectName { namespace: context.args.operator_namespace.clone(), name: "put-back".to_owned() };
     let keeper = KeptFor { histories: &context.histories, object: &administrator, account_ref: &history.account_ref };
-    context.aws.apply(&step, &keeper).await.map_err(|error| match error {
+    context.aws.apply(&step, &keeper, None).await.map_err(|error| match error {
         ApplyError::Failed(failure) => anyhow::anyhow!("{failure}"),
         ApplyError::Refused(refusal) => anyhow::anyhow!("{refusal}"),
     })

@@ -303,7 +303,7 @@ impl Run<'_> {
         let keeper =
             KeptFor { histories: &self.context.histories, object: &self.name, account_ref: &step.account.name };
         let before: Vec<Option<Duration>> = step.forgets.iter().map(|resource| self.may_return(resource)).collect();
-        match self.context.aws.apply(step, &keeper).instrument(span.clone()).await {
+        match self.context.aws.apply(step, &keeper, None).instrument(span.clone()).await {
             Ok(outcome) => {
                 span.in_scope(|| tracing::info!(changed = outcome.changed, "done"));
                 self.confirm(step, done);
@@ -338,10 +338,7 @@ impl Run<'_> {
 
     /// How much longer a write that AWS has not answered may bring something back.
     fn may_return(&self, resource: &Resource) -> Option<Duration> {
-        match resource {
-            Resource::Statement { key, sid } => self.context.aws.unanswered(key, sid),
-            Resource::InlinePolicy { .. } | Resource::Attachment { .. } | Resource::ManagedPolicy { .. } => None,
-        }
+        self.context.aws.unanswered(resource)
     }
 }
 

@@ -1,10 +1,10 @@
-//! What others did to a key policy while we wrote it.
+//! What others did to a policy while we wrote it.
 //!
 //! The API has no compare-and-set (D§1.5): a write of theirs that AWS performs between our reading and our write is undone by ours,
 //! and no answer says so. A reading that is under way beside the write shows such a change, if AWS answers it in between. It is told
 //! and not mended: reads may also show the past (D§1.4), and who put back what an old answer shows would undo somebody's removal.
 
-use sharedkey_engine::{meanwhile::Meanwhile, names::OwnerId};
+use sharedkey_engine::meanwhile::Meanwhile;
 use sharedkey_policy::{NormalContext, NormalStatement, Partition, PolicyDocument, Statement, foreign_lost, normal};
 
 /// One write, as it was seen from all sides.
@@ -21,13 +21,14 @@ pub(super) struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    pub(super) fn meanwhile(self, owner: &OwnerId, partition: Partition) -> Meanwhile {
+    /// What others did; `ours` are the Sids of our own statements.
+    pub(super) fn meanwhile(self, ours: &dyn Fn(&str) -> bool, partition: Partition) -> Meanwhile {
         let context = NormalContext::new(partition);
         let missing = |from: &PolicyDocument, of: &PolicyDocument| {
-            foreign_lost(of, from, &|sid| owner.wrote(sid), &context).into_iter().cloned().collect()
+            foreign_lost(of, from, &ours, &context).into_iter().cloned().collect()
         };
         let mut meanwhile = Meanwhile { gone: missing(self.after, self.sent), ..Meanwhile::default() };
-        if let Some(between) = self.between(owner, &context) {
+        if let Some(between) = self.between(ours, &context) {
             meanwhile.lost = missing(self.live, between);
             meanwhile.revived = missing(between, self.live);
         }
@@ -36,17 +37,13 @@ impl Seen<'_> {
 
     /// The reading beside the write, if it shows a state that our write replaced: without our change, although what stands there
     /// after is what we wrote.
-    fn between(&self, owner: &OwnerId, context: &NormalContext) -> Option<&PolicyDocument> {
-        let ours = |document| statements(document, context, |statement| is_ours(statement, owner));
+    fn between(&self, is_ours: &dyn Fn(&str) -> bool, context: &NormalContext) -> Option<&PolicyDocument> {
+        let ours = |document| statements(document, context, |statement| statement.sid().is_some_and(is_ours));
         let all = |document| statements(document, context, |_| true);
         let beside = self.beside?;
         let before = ours(beside) == ours(self.live) && ours(beside) != ours(self.sent);
         (before && all(self.after) == all(self.sent)).then_some(beside)
     }
-}
-
-fn is_ours(statement: &Statement, owner: &OwnerId) -> bool {
-    statement.sid().is_some_and(|sid| owner.wrote(sid))
 }
 
 fn statements(
@@ -62,6 +59,8 @@ fn statements(
 
 #[cfg(test)]
 mod tests {
+    use sharedkey_engine::names::OwnerId;
+
     use super::*;
 
     const OURS: (&str, &str) =
@@ -85,7 +84,8 @@ mod tests {
             (document(&["A=kms:Sign", "B=kms:Sign", OURS.0]), document(&["A=kms:Sign", "B=kms:Sign", OURS.1]));
         let (beside, after) = (document(beside), document(after));
         let seen = Seen { live: &live, sent: &sent, beside: Some(&beside), after: &after };
-        let Meanwhile { lost, revived, gone } = seen.meanwhile(&"prod".parse().unwrap(), Partition::Aws);
+        let owner: OwnerId = "prod".parse().unwrap();
+        let Meanwhile { lost, revived, gone } = seen.meanwhile(&|sid| owner.wrote(sid), Partition::Aws);
         let sids =
             |statements: Vec<Statement>| statements.iter().filter_map(Statement::sid).map(str::to_owned).collect();
         [lost, revived, gone].map(sids)

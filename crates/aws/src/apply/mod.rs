@@ -8,9 +8,13 @@ mod inline;
 mod key_policy;
 mod managed;
 mod meanwhile;
+mod principals;
+mod secret;
+mod secret_policy;
+mod whole;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -24,9 +28,17 @@ use sharedkey_engine::{
 use sharedkey_policy::KeyArn;
 use tokio::time::Instant;
 
+use self::{
+    key_policy::{Change, KeyPolicy},
+    secret::Site,
+    secret_policy::SecretPolicy,
+};
 use crate::{
     Aws, class,
+    kms::Kms,
     recent::{Certainty, State, Subject},
+    secretsmanager::SecretsManager,
+    value::SecretValue,
 };
 
 /// What a step did.
@@ -35,7 +47,7 @@ use crate::{
 pub struct Outcome {
     /// Whether anything was written.
     pub changed: bool,
-    /// What others did while a key policy was written. Nothing for every other step.
+    /// What others did while a policy that they write too was written. Nothing for every other step.
     pub meanwhile: Meanwhile,
 }
 
@@ -75,31 +87,36 @@ impl From<Failure> for ApplyError {
     }
 }
 
-/// One writer for each key policy: the API replaces it as a whole and has no compare-and-set (D§1.5).
+/// One writer for each policy that is replaced as a whole: the API has no compare-and-set (D§1.5).
 #[derive(Default)]
-pub(crate) struct KeyLocks(Mutex<HashMap<KeyArn, Arc<tokio::sync::Mutex<()>>>>);
+pub(crate) struct PolicyLocks(Mutex<BTreeMap<Subject, Arc<tokio::sync::Mutex<()>>>>);
 
-impl KeyLocks {
-    fn of(&self, key: &KeyArn) -> Arc<tokio::sync::Mutex<()>> {
+impl PolicyLocks {
+    fn of(&self, policy: Subject) -> Arc<tokio::sync::Mutex<()>> {
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(locks.entry(key.clone()).or_default())
+        Arc::clone(locks.entry(policy).or_default())
     }
 }
 
 impl Aws {
-    /// Makes one step of a plan. `keeper` is handed the key policy that the step replaces.
-    pub async fn apply(&self, step: &Step, keeper: &dyn Keeper) -> Result<Outcome, ApplyError> {
+    /// Makes one step of a plan. `keeper` is handed the key policy that the step replaces; `value` is that of the secret, which steps
+    /// that write it need and a plan never holds.
+    pub async fn apply(
+        &self,
+        step: &Step,
+        keeper: &dyn Keeper,
+        value: Option<&SecretValue>,
+    ) -> Result<Outcome, ApplyError> {
         let reach = self.registry.reach(&step.account)?;
         match &step.action {
             Action::PutKeyPolicy { key, owner, edit, unique_ids, prune } => {
-                let change = key_policy::Change::Edit(edit);
-                let write = key_policy::Write { reach: &reach, key, owner, change, unique_ids, prune: *prune, keeper };
-                self.put_key_policy(write).await
+                let (kms, change) = (Kms::new(&reach, key.region()), Change::Edit(edit));
+                self.put_whole(&KeyPolicy { kms, key, owner, change, unique_ids, prune: *prune, keeper }).await
             }
             Action::PutBackKeyPolicy { key, owner, entry } => {
-                let (change, unique_ids) = (key_policy::Change::PutBack(entry), &BTreeMap::new());
-                let write = key_policy::Write { reach: &reach, key, owner, change, unique_ids, prune: false, keeper };
-                self.put_key_policy(write).await
+                let (kms, change) = (Kms::new(&reach, key.region()), Change::PutBack(entry));
+                let unique_ids = &BTreeMap::new();
+                self.put_whole(&KeyPolicy { kms, key, owner, change, unique_ids, prune: false, keeper }).await
             }
             Action::PutInlinePolicy { entity, name, document } => {
                 Ok(self.put_inline_policy(&reach, entity, name, document).await?)
@@ -112,6 +129,34 @@ impl Aws {
             Action::AttachPolicy { policy, entity } => Ok(self.attach_policy(&reach, policy, entity).await?),
             Action::DetachPolicy { policy, entity } => Ok(self.detach_policy(&reach, policy, entity).await?),
             Action::DeleteManagedPolicy { policy } => Ok(self.delete_managed_policy(&reach, policy).await?),
+            Action::CreateSecret { secret, token, description, key, tags } => {
+                let (token, description) = (token.as_deref(), description.as_deref());
+                let wanted = secret::Wanted { secret, token, description, key, tags };
+                Ok(self.create_secret(&reach, wanted, value).await?)
+            }
+            Action::RestoreSecret { secret } => Ok(self.restore_secret(Site::new(&reach, secret)).await?),
+            Action::UpdateSecret { secret, description, key } => {
+                Ok(self.update_secret(Site::new(&reach, secret), description.as_deref(), key.as_ref()).await?)
+            }
+            Action::PutSecretValue { secret, token } => {
+                Ok(self.put_secret_value(Site::new(&reach, secret), token, value).await?)
+            }
+            Action::TagSecret { secret, tags } => Ok(self.tag_secret(Site::new(&reach, secret), tags).await?),
+            Action::UntagSecret { secret, keys } => Ok(self.untag_secret(Site::new(&reach, secret), keys).await?),
+            Action::PutResourcePolicy { secret, owner, edit, unique_ids } => {
+                let manager = SecretsManager::new(&reach, secret.region());
+                self.put_whole(&SecretPolicy { manager, secret, owner, edit, unique_ids }).await
+            }
+            Action::ReplicateSecret { secret, replicas } => {
+                Ok(self.replicate_secret(Site::new(&reach, secret), replicas).await?)
+            }
+            Action::RemoveReplicas { secret, regions } => {
+                Ok(self.remove_replicas(Site::new(&reach, secret), regions).await?)
+            }
+            Action::DeleteSecret { secret, arn, tags, window_days } => {
+                let unwanted = secret::Unwanted { secret, arn: arn.as_ref(), tags, window_days: *window_days };
+                Ok(self.delete_secret(&reach, unwanted).await?)
+            }
         }
     }
 

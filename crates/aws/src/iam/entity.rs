@@ -3,12 +3,12 @@
 use sharedkey_engine::problem::Reading;
 use sharedkey_policy::{EntityArn, EntityKind, PolicyArn};
 
-use super::{
-    Iam,
+use super::{Iam, read, write};
+use crate::{
+    class,
+    meter::Api,
     pages::{self, Page},
-    read, write,
 };
-use crate::{class, meter::Api};
 
 const GET_ROLE: Api = read("GetRole");
 const GET_USER: Api = read("GetUser");

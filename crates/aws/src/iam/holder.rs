@@ -5,12 +5,12 @@ use std::fmt;
 use sharedkey_engine::problem::Reading;
 use sharedkey_policy::{EntityArn, EntityKind, PolicyArn};
 
-use super::{
-    Iam,
+use super::{Iam, read, write};
+use crate::{
+    class,
+    meter::Api,
     pages::{self, Page},
-    read, write,
 };
-use crate::{class, meter::Api};
 
 const LIST_ROLE_POLICIES: Api = read("ListRolePolicies");
 const LIST_USER_POLICIES: Api = read("ListUserPolicies");

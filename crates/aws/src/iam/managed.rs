@@ -6,12 +6,12 @@ use aws_sdk_iam::types::{PolicyVersion, Tag};
 use sharedkey_engine::problem::Reading;
 use sharedkey_policy::PolicyArn;
 
-use super::{
-    Holder, HolderKind, Iam,
+use super::{Holder, HolderKind, Iam, read, write};
+use crate::{
+    class,
+    meter::Api,
     pages::{self, Page},
-    read, write,
 };
-use crate::{class, meter::Api};
 
 const GET_POLICY: Api = read("GetPolicy");
 const GET_POLICY_VERSION: Api = read("GetPolicyVersion");

@@ -3,7 +3,6 @@
 mod entity;
 mod holder;
 mod managed;
-mod pages;
 
 use std::{collections::BTreeMap, error::Error, future::Future};
 

@@ -144,7 +144,7 @@ impl Aws {
                 Subject::Attachment(_, policy) => {
                     (policy.to_string(), held.attached.contains(policy).then(|| policy.to_string()))
                 }
-                Subject::KeyPolicy(_) | Subject::Managed(_) => continue,
+                Subject::KeyPolicy(_) | Subject::Managed(_) | Subject::Secret(..) => continue,
             };
             if recent.lags(&subject, now, || read) {
                 lagging.insert(name);

@@ -11,9 +11,9 @@ use sharedkey_policy::{KeyArn, PolicyDocument, Region};
 use tokio::time::Instant;
 
 use super::Parsed;
-use crate::{Aws, fingerprint, kms::Kms, recent::Subject};
+use crate::{Aws, kms::Kms, recent::Subject};
 
-type Described = Reading<Option<(KeyArn, KeyMetadata)>>;
+pub(super) type Described = Reading<Option<(KeyArn, KeyMetadata)>>;
 
 impl Aws {
     pub(super) async fn observe_key(&self, wanted: &DesiredKey, freshness: Duration) -> KeyObservation {
@@ -51,7 +51,7 @@ impl Aws {
                 }
             }
         };
-        let (metadata, policy) = futures::join!(metadata, self.policy(wanted, key, freshness));
+        let (metadata, policy) = futures::join!(metadata, self.key_policy(&wanted.account, key, freshness));
         KeyObservation { arn: Ok(Some(key.clone())), alias_target, metadata, policy }
     }
 
@@ -61,7 +61,7 @@ impl Aws {
             Ok(Some((arn, metadata))) => KeyObservation {
                 alias_target: Some(AliasTarget::Key(arn.clone())),
                 metadata: Ok(Some(metadata)),
-                policy: self.policy(wanted, &arn, freshness).await,
+                policy: self.key_policy(&wanted.account, &arn, freshness).await,
                 arn: Ok(Some(arn)),
             },
             Ok(None) => KeyObservation {
@@ -79,7 +79,13 @@ impl Aws {
         }
     }
 
-    async fn described(&self, account: &Account, region: &Region, key: &str, freshness: Duration) -> Described {
+    pub(super) async fn described(
+        &self,
+        account: &Account,
+        region: &Region,
+        key: &str,
+        freshness: Duration,
+    ) -> Described {
         let of = (account.name.clone(), key.to_owned());
         let begun = Instant::now();
         let read = || async {
@@ -97,21 +103,22 @@ impl Aws {
         Ok(described)
     }
 
-    async fn policy(&self, wanted: &DesiredKey, key: &KeyArn, freshness: Duration) -> Reading<Option<KeyPolicy>> {
-        let of = (wanted.account.name.clone(), key.clone());
+    pub(super) async fn key_policy(
+        &self,
+        account: &Account,
+        key: &KeyArn,
+        freshness: Duration,
+    ) -> Reading<Option<KeyPolicy>> {
+        let of = (account.name.clone(), key.clone());
         let read = || async {
-            let reach = self.registry.reach(&wanted.account)?;
-            let policy = Kms::new(&reach, &wanted.region).policy(key).await?;
+            let reach = self.registry.reach(account)?;
+            let policy = Kms::new(&reach, key.region()).policy(key).await?;
             Ok(policy.map(|text| PolicyDocument::parse(&text)))
         };
         let document = self.caches.policies.get(&of, freshness, read).await?;
-        Ok(document.map(|document| KeyPolicy { lagging: self.key_policy_lags(key, &document), document }))
-    }
-
-    /// Whether a reading of the key policy shows what we replaced a moment ago.
-    pub(crate) fn key_policy_lags(&self, key: &KeyArn, document: &Parsed) -> bool {
-        let state = || Some(fingerprint::of_parsed(document, key.partition()));
-        self.recent().lags(&Subject::KeyPolicy(key.clone()), Instant::now(), state)
+        let subject = Subject::KeyPolicy(key.clone());
+        let lags = |document: &Parsed| self.document_lags(&subject, key.partition(), document);
+        Ok(document.map(|document| KeyPolicy { lagging: lags(&document), document }))
     }
 }
 

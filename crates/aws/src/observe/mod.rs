@@ -18,6 +18,7 @@
 mod entity;
 mod key;
 mod managed;
+mod secret;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,17 +28,21 @@ use std::{
 use futures::future::join_all;
 use moka::sync::Cache;
 use sharedkey_engine::{
+    delegate::Delegate,
     desired::{Account, Delegation, Desired},
     ledger::{Record, Resource},
-    observed::{KeyMetadata, Observed},
+    names::Names,
+    observed::{Entity, KeyMetadata, ManagedPolicy, Observed},
+    problem::Reading,
 };
-use sharedkey_policy::{EntityArn, KeyArn, MalformedPolicy, PolicyArn, PolicyDocument};
+use sharedkey_policy::{EntityArn, KeyArn, MalformedPolicy, Partition, PolicyArn, PolicyDocument};
+use tokio::time::Instant;
 
 use self::{
     entity::{Held, RawEntity},
     managed::VersionKey,
 };
-use crate::{Aws, fresh::Fresh, recent::Subject};
+use crate::{Aws, fingerprint, fresh::Fresh, recent::Subject};
 
 pub(crate) use managed::RawManaged;
 
@@ -81,6 +86,8 @@ impl Caches {
                     self.entities.forget(&(name.clone(), entity.clone()));
                 }
                 Subject::Managed(policy) => self.managed.forget(&(name.clone(), policy.clone())),
+                // Each is one object's, which reads it anew each time.
+                Subject::Secret(..) => {}
             }
         }
     }
@@ -97,23 +104,55 @@ impl Aws {
     /// Roles, users and managed policies that only the record knows are read too: what was removed from the spec is
     /// un-shared from there. A reading of others is used if it is not older than `freshness`.
     pub async fn observe(&self, desired: &Desired, record: &Record, freshness: Duration) -> Observed {
-        let entities = entities(desired, record);
+        let delegates: Vec<_> = desired.consumers.iter().map(|consumer| consumer.delegate(None)).collect();
+        let (key, entities) = futures::join!(
+            self.observe_key(&desired.key, freshness),
+            self.observe_entities(&delegates, record, freshness),
+        );
+        let arn = key.arn.as_ref().ok().and_then(Option::as_ref);
+        let delegates: Vec<_> = desired.consumers.iter().map(|consumer| consumer.delegate(arn)).collect();
+        let managed = Managed { delegates: &delegates, names: &desired.names, partition: desired.key.partition() };
+        let managed = self.observe_managed_policies(managed, record, freshness).await;
+        Observed { key, entities, managed }
+    }
+
+    /// The roles and users of all delegates, and those that only the record knows.
+    async fn observe_entities(
+        &self,
+        delegates: &[Delegate<'_>],
+        record: &Record,
+        freshness: Duration,
+    ) -> BTreeMap<EntityArn, Reading<Entity>> {
+        let entities = entities(delegates, record);
         let entities = entities.iter().map(|(account, entity)| async move {
             (entity.clone(), self.observe_entity(account, entity, freshness).await)
         });
-        let (key, entities) = futures::join!(self.observe_key(&desired.key, freshness), join_all(entities));
-        let managed = managed_policies(desired, record, key.arn.as_ref().ok().and_then(Option::as_ref));
-        let managed = managed.iter().map(|(policy, (account, wanted))| async move {
+        join_all(entities).await.into_iter().collect()
+    }
+
+    async fn observe_managed_policies(
+        &self,
+        managed: Managed<'_>,
+        record: &Record,
+        freshness: Duration,
+    ) -> BTreeMap<PolicyArn, Reading<ManagedPolicy>> {
+        let policies = managed.policies(record);
+        let policies = policies.iter().map(|(policy, (account, wanted))| async move {
             (policy.clone(), self.observe_managed(account, policy, wanted.as_ref(), freshness).await)
         });
-        let managed = join_all(managed).await;
-        Observed { key, entities: entities.into_iter().collect(), managed: managed.into_iter().collect() }
+        join_all(policies).await.into_iter().collect()
+    }
+
+    /// Whether a reading of a document shows what we replaced a moment ago.
+    pub(crate) fn document_lags(&self, subject: &Subject, partition: Partition, document: &Parsed) -> bool {
+        self.recent().lags(subject, Instant::now(), || Some(fingerprint::of_parsed(document, partition)))
     }
 }
 
 /// The roles and users to read, each once.
-fn entities(desired: &Desired, record: &Record) -> BTreeSet<(Account, EntityArn)> {
-    let named = desired.readable_principals().map(|(account, entity)| (account.clone(), entity.clone()));
+fn entities(delegates: &[Delegate<'_>], record: &Record) -> BTreeSet<(Account, EntityArn)> {
+    let reachable = delegates.iter().filter_map(|delegate| Some((delegate.reach?, delegate.principals)));
+    let named = reachable.flat_map(|(account, principals)| principals.iter().map(|arn| (account.clone(), arn.clone())));
     let mut entities: BTreeSet<_> = named.collect();
     let known: BTreeSet<EntityArn> = entities.iter().map(|(_, entity)| entity.clone()).collect();
     entities.extend(record.targets.iter().filter_map(|target| match &target.resource {
@@ -125,23 +164,29 @@ fn entities(desired: &Desired, record: &Record) -> BTreeSet<(Account, EntityArn)
     entities
 }
 
-/// The managed policies to read, with the document that each should have, where one is wanted.
-fn managed_policies(
-    desired: &Desired,
-    record: &Record,
-    key: Option<&KeyArn>,
-) -> BTreeMap<PolicyArn, (Account, Option<PolicyDocument>)> {
-    let recorded = record.targets.iter().filter_map(|target| match &target.resource {
-        Resource::ManagedPolicy { policy } => {
-            let account = Account { name: target.account_ref.clone(), id: target.resource.account()? };
-            Some((policy.clone(), (account, None)))
-        }
-        _ => None,
-    });
-    let delegating = desired.consumers.iter().filter(|consumer| consumer.delegation == Delegation::ManagedPolicy);
-    let wanted = delegating.filter_map(|consumer| {
-        let policy = consumer.managed_policy(&desired.names, desired.key.partition());
-        Some((policy, (consumer.reach.clone()?, key.map(|key| consumer.delegation_document(key)))))
-    });
-    recorded.chain(wanted).collect()
+/// Where managed policies may delegate.
+#[derive(Clone, Copy)]
+struct Managed<'a> {
+    delegates: &'a [Delegate<'a>],
+    names: &'a Names,
+    partition: Partition,
+}
+
+impl Managed<'_> {
+    /// The managed policies to read, with the document that each should have, where one is wanted.
+    fn policies(self, record: &Record) -> BTreeMap<PolicyArn, (Account, Option<PolicyDocument>)> {
+        let recorded = record.targets.iter().filter_map(|target| match &target.resource {
+            Resource::ManagedPolicy { policy } => {
+                let account = Account { name: target.account_ref.clone(), id: target.resource.account()? };
+                Some((policy.clone(), (account, None)))
+            }
+            _ => None,
+        });
+        let delegating = self.delegates.iter().filter(|delegate| delegate.delegation == Delegation::ManagedPolicy);
+        let wanted = delegating.filter_map(|delegate| {
+            let policy = delegate.managed_policy(self.names, self.partition);
+            Some((policy, (delegate.reach?.clone(), delegate.document.clone())))
+        });
+        recorded.chain(wanted).collect()
+    }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use sharedkey_aws::{ApplyError, Outcome};
 use sharedkey_engine::{
-    ledger::Record,
+    ledger::{Record, Resource},
     plan::{Action, Step},
     problem::{Class, Failure},
 };
@@ -42,12 +42,13 @@ impl Sharing {
         };
         let account = self.owner.reach("owner");
         let step = Step { account, action, records: Vec::new(), forgets: Vec::new() };
-        self.shell.aws.apply(&step, &self.shell.kept).await
+        self.shell.aws.apply(&step, &self.shell.kept, None).await
     }
 
     /// Whether a write of which AWS said nothing may bring our statement back.
     fn may_return(&self) -> bool {
-        self.shell.aws.unanswered(&self.key.arn.parse().unwrap(), SID).is_some()
+        let statement = Resource::Statement { key: self.key.arn.parse().unwrap(), sid: SID.into() };
+        self.shell.aws.unanswered(&statement).is_some()
     }
 
     async fn statements(&self) -> Vec<Value> {

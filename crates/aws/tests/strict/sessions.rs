@@ -128,7 +128,7 @@ async fn child_with_an_identity_in_its_environment() {
     let (url, account) = (std::env::var("TEST_ENDPOINT").unwrap(), std::env::var("TEST_ACCOUNT").unwrap());
     let shell = Shell::new();
     let id: sharedkey_policy::AccountId = account.parse().unwrap();
-    let endpoints = sharedkey_aws::Endpoints { kms: None, iam: None, sts: Some(url) };
+    let endpoints = sharedkey_aws::Endpoints { sts: Some(url), ..Default::default() };
     shell.aws.set_account(
         "a",
         sharedkey_aws::Access {

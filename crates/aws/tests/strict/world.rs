@@ -78,7 +78,7 @@ impl Tenant {
             partition: self.account.partition().parse().unwrap(),
             default_region: self.account.root().region().parse().unwrap(),
             method,
-            endpoints: Endpoints { kms: url.clone(), iam: url.clone(), sts: url },
+            endpoints: Endpoints { kms: url.clone(), iam: url.clone(), sts: url.clone(), secrets_manager: url },
         }
     }
 
@@ -190,7 +190,7 @@ impl Shell {
 
     pub(crate) async fn apply(&self, account: desired::Account, action: Action) -> Result<bool, String> {
         let step = Step { account, action, records: Vec::new(), forgets: Vec::new() };
-        self.aws.apply(&step, &self.kept).await.map(|outcome| outcome.changed).map_err(|error| error.to_string())
+        self.aws.apply(&step, &self.kept, None).await.map(|outcome| outcome.changed).map_err(|error| error.to_string())
     }
 }
 

@@ -91,7 +91,7 @@ impl Writer {
                     secret_access_key: operator.credentials().secret_access_key.clone().into(),
                     session_token: None,
                 },
-                endpoints: Endpoints { kms: url.clone(), iam: url.clone(), sts: url },
+                endpoints: Endpoints { kms: url.clone(), iam: url.clone(), sts: url, ..Endpoints::default() },
             },
         );
         Ok(Self { account, key, partner, aws })
@@ -102,7 +102,7 @@ impl Writer {
         let mut report = Report::default();
         let mut last = Changes::default();
         for action in ["kms:Decrypt", "kms:Encrypt"].iter().cycle() {
-            let Outcome { changed, meanwhile } = self.aws.apply(&self.step(action)?, &Nowhere).await?;
+            let Outcome { changed, meanwhile } = self.aws.apply(&self.step(action)?, &Nowhere, None).await?;
             let last = std::mem::replace(&mut last, Changes::of(&meanwhile));
             if !changed {
                 // What we wrote last is as it was before: the other one had read before it and wrote after it, and what it had

@@ -87,6 +87,18 @@ impl Identity {
         aws_sdk_sts::Client::from_conf(config.build())
     }
 
+    /// A Secrets Manager client.
+    pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        let config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(plain_http())
+            .timeout_config(timeouts())
+            .endpoint_url(&self.endpoint)
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(self.sdk_credentials());
+        aws_sdk_secretsmanager::Client::from_conf(config.build())
+    }
+
     /// Who AWS says that this is (GetCallerIdentity).
     pub async fn arn(&self) -> Result<String> {
         self.sts().get_caller_identity().send().await?.arn.context("GetCallerIdentity answered without an ARN")

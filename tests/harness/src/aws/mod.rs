@@ -14,6 +14,7 @@ pub use account::Account;
 pub use admin::Options;
 pub use attempt::{Attempt, Operation, Probe};
 pub use aws_sdk_kms::Client as KmsClient;
+pub use aws_sdk_secretsmanager::Client as SecretsManagerClient;
 pub use calls::{Call, Calls, Count};
 pub use faults::{Fault, FaultId};
 pub use identity::{Credentials, Identity};

@@ -1,23 +1,23 @@
-//! Lists that come in pages. IAM may return fewer items than it has on any page, an empty one included (D§4.3).
+//! Lists that come in pages. AWS may return fewer items than it has on any page, an empty one included (D§4.3).
 
 use std::future::Future;
 
 use sharedkey_engine::problem::Reading;
 
 /// One page of a list.
-pub(super) struct Page<T> {
+pub(crate) struct Page<T> {
     items: Vec<T>,
     next: Option<String>,
 }
 
 impl<T> Page<T> {
-    pub(super) fn new(items: Vec<T>, is_truncated: bool, marker: Option<String>) -> Self {
+    pub(crate) fn new(items: Vec<T>, is_truncated: bool, marker: Option<String>) -> Self {
         Self { items, next: marker.filter(|_| is_truncated) }
     }
 }
 
 /// All items of all pages.
-pub(super) async fn all<T, F>(mut page: impl FnMut(Option<String>) -> F) -> Reading<Vec<T>>
+pub(crate) async fn all<T, F>(mut page: impl FnMut(Option<String>) -> F) -> Reading<Vec<T>>
 where
     F: Future<Output = Reading<Page<T>>>,
 {

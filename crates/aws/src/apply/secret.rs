@@ -1,0 +1,289 @@
+//! A secret itself: made, changed, given a value, copied and deleted, one call at a time (D§5).
+//!
+//! It is looked at first. What is as it should be is not written, and what was replaced is known, so that an old answer can be told from
+//! drift later.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sharedkey_engine::{
+    problem::{Class, Failure, Reading},
+    secret::observed::Lag,
+};
+use sharedkey_policy::{KeyArn, Region, SecretArn, SecretName};
+use tokio::time::Instant;
+
+use super::Outcome;
+use crate::{
+    Aws,
+    reach::Reach,
+    recent::{Part, Subject},
+    secretsmanager::{CURRENT, Facts, NewSecret, Replica, SecretsManager},
+    value::SecretValue,
+};
+
+/// A secret that exists, and the way to it.
+pub(super) struct Site<'a> {
+    manager: SecretsManager<'a>,
+    secret: &'a SecretName,
+    /// Its ARN, so that another secret of the name is never written.
+    id: String,
+}
+
+impl<'a> Site<'a> {
+    pub(super) fn new(reach: &'a Reach, secret: &'a SecretArn) -> Self {
+        let manager = SecretsManager::new(reach, secret.region());
+        Self { manager, secret: secret.secret(), id: secret.to_string() }
+    }
+
+    /// What it is now; none if it is gone.
+    async fn look(&self) -> Reading<Option<Facts>> {
+        self.manager.describe(&self.id).await
+    }
+}
+
+/// The secret that is to be made, as the step states it.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) secret: &'a SecretName,
+    pub(super) token: Option<&'a str>,
+    pub(super) description: Option<&'a str>,
+    pub(super) key: &'a KeyArn,
+    pub(super) tags: &'a BTreeMap<String, String>,
+}
+
+/// The secret that is to go, as the step states it.
+#[derive(Clone, Copy)]
+pub(super) struct Unwanted<'a> {
+    pub(super) secret: &'a SecretName,
+    pub(super) arn: Option<&'a SecretArn>,
+    pub(super) tags: &'a BTreeMap<String, String>,
+    pub(super) window_days: i32,
+}
+
+impl Aws {
+    /// Makes a secret, with its value at once where it has one. If the answer is lost, the same call may be made again.
+    pub(super) async fn create_secret(
+        &self,
+        reach: &Reach,
+        wanted: Wanted<'_>,
+        value: Option<&SecretValue>,
+    ) -> Reading<Outcome> {
+        let Wanted { secret, token, description, key, tags } = wanted;
+        let value =
+            token.map(|token| Ok((token, value.ok_or_else(|| no_value("CreateSecret", secret))?))).transpose()?;
+        let manager = SecretsManager::new(reach, secret.region());
+        let answer = manager.create(NewSecret { name: secret.name(), description, key, tags }, value).await;
+        let subject = Subject::Secret(secret.clone(), Part::Existence);
+        self.wrote(subject, None, Some("present".into()), &answer);
+        match answer {
+            Ok(_) => Ok(Outcome::written()),
+            // Somebody was quicker, or our own call was performed and its answer lost: the next look tells.
+            Err(failure) if failure.code == "ResourceExistsException" => Err(propagating(failure)),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Gives a secret another description or key. The key is set even where it is the secret's already: versions may have been left on
+    /// another one (D§5.4).
+    pub(super) async fn update_secret(
+        &self,
+        site: Site<'_>,
+        description: Option<&str>,
+        key: Option<&KeyArn>,
+    ) -> Reading<Outcome> {
+        let mut after = self.before_write(&site, "UpdateSecret").await?;
+        let before = after.clone();
+        after.description = description.map(str::to_owned).or(after.description);
+        after.key = key.map(ToString::to_string).or(after.key);
+        if key.is_none() && self.is_so(&site, &before, &after) {
+            return Ok(Outcome::unchanged());
+        }
+        let answer = site.manager.update(&site.id, description, key).await;
+        self.wrote_secret(&site, &before, &after, answer)
+    }
+
+    /// Makes the version with this id the current one, with this value.
+    ///
+    /// Where there is such a version already, AWS takes the call for a repetition and moves no label (D§5.6): somebody has made another
+    /// version current since. Then the label is moved back, and no version is burned.
+    pub(super) async fn put_secret_value(
+        &self,
+        site: Site<'_>,
+        token: &str,
+        value: Option<&SecretValue>,
+    ) -> Reading<Outcome> {
+        let value = value.ok_or_else(|| no_value("PutSecretValue", site.secret))?;
+        let before = self.before_write(&site, "PutSecretValue").await?;
+        let after = before.clone().with_current(token);
+        if self.is_so(&site, &before, &after) {
+            return Ok(Outcome::unchanged());
+        }
+        let mut answer = site.manager.put_value(&site.id, token, value).await;
+        if answer.as_ref().is_ok_and(|labels| !labels.contains(CURRENT)) {
+            let moved = site.manager.make_current(&site.id, token, before.current_version()).await;
+            answer = moved.map(|()| BTreeSet::new()).map_err(|failure| match failure.code.as_str() {
+                // The label has left the version on which we saw it.
+                "InvalidParameterException" => propagating(failure),
+                _ => failure,
+            });
+        }
+        self.wrote_secret(&site, &before, &after, answer)
+    }
+
+    /// Sets tags. Others stay.
+    pub(super) async fn tag_secret(&self, site: Site<'_>, tags: &BTreeMap<String, String>) -> Reading<Outcome> {
+        let mut after = self.before_write(&site, "TagResource").await?;
+        let before = after.clone();
+        after.tags.extend(tags.clone());
+        if self.is_so(&site, &before, &after) {
+            return Ok(Outcome::unchanged());
+        }
+        let answer = site.manager.tag(&site.id, tags).await;
+        self.wrote_secret(&site, &before, &after, answer)
+    }
+
+    /// Removes tags. Others stay.
+    pub(super) async fn untag_secret(&self, site: Site<'_>, keys: &BTreeSet<String>) -> Reading<Outcome> {
+        let Some(before) = site.look().await? else { return Ok(Outcome::unchanged()) };
+        let mut after = before.clone();
+        after.tags.retain(|key, _| !keys.contains(key));
+        if self.is_so(&site, &before, &after) {
+            return Ok(Outcome::unchanged());
+        }
+        let keys: Vec<String> = keys.iter().cloned().collect();
+        let answer = site.manager.untag(&site.id, &keys).await;
+        self.wrote_secret(&site, &before, &after, answer)
+    }
+
+    /// Copies a secret to the Regions where it has no copy under this key. AWS gives no copy another key: that one has to go first.
+    pub(super) async fn replicate_secret(
+        &self,
+        site: Site<'_>,
+        replicas: &BTreeMap<Region, KeyArn>,
+    ) -> Reading<Outcome> {
+        let mut after = self.before_write(&site, "ReplicateSecretToRegions").await?;
+        let before = after.clone();
+        let mut missing = replicas.clone();
+        missing.retain(|region, key| {
+            let copy = before.replicas.get(region.as_str());
+            copy.is_none_or(|copy| copy.key != Some(key.to_string()) || copy.status == "Failed")
+        });
+        for (region, key) in replicas {
+            let copy = Replica { key: Some(key.to_string()), status: "InProgress".into(), message: None };
+            after.replicas.insert(region.to_string(), copy);
+        }
+        if missing.is_empty() && self.is_so(&site, &before, &after) {
+            return Ok(Outcome::unchanged());
+        }
+        let answer = site.manager.replicate(&site.id, &missing).await;
+        self.wrote_secret(&site, &before, &after, answer)
+    }
+
+    /// Deletes copies of a secret.
+    pub(super) async fn remove_replicas(&self, site: Site<'_>, regions: &BTreeSet<Region>) -> Reading<Outcome> {
+        let Some(before) = site.look().await? else { return Ok(Outcome::unchanged()) };
+        let mut after = before.clone();
+        let there: Vec<Region> =
+            regions.iter().filter(|region| after.replicas.remove(region.as_str()).is_some()).cloned().collect();
+        if there.is_empty() {
+            return Ok(Outcome::unchanged());
+        }
+        let answer = site.manager.remove_replicas(&site.id, &there).await;
+        self.wrote_secret(&site, &before, &after, answer)
+    }
+
+    /// Schedules a secret for deletion, if it is still the one that is meant: of this ARN where that is known, and with these tags.
+    pub(super) async fn delete_secret(&self, reach: &Reach, unwanted: Unwanted<'_>) -> Reading<Outcome> {
+        let Unwanted { secret, arn, tags, window_days } = unwanted;
+        let manager = SecretsManager::new(reach, secret.region());
+        let id = arn.map_or_else(|| secret.name().to_owned(), ToString::to_string);
+        let Some(before) = manager.describe(&id).await? else {
+            let made = Subject::Secret(secret.clone(), Part::Existence);
+            return if self.recent().lags(&made, Instant::now(), || None) {
+                Err(not_seen("DeleteSecret", secret))
+            } else {
+                Ok(Outcome::unchanged())
+            };
+        };
+        let lagging = self.secret_lags(secret, &before);
+        if before.deletion_date.is_some() && !lagging.contains(&Lag::Deletion) {
+            return Ok(Outcome::unchanged());
+        }
+        if !tags.iter().all(|(key, value)| before.tags.get(key) == Some(value)) {
+            return if lagging.contains(&Lag::Tags) {
+                Err(not_seen("DeleteSecret", secret))
+            } else {
+                Ok(Outcome::unchanged())
+            };
+        }
+        // By the ARN that carries the tags: meanwhile the name may be another one's.
+        let site = Site { id: before.arn.clone(), manager, secret };
+        let mut after = before.clone();
+        after.deletion_date = Some(String::new());
+        let answer = site.manager.delete(&site.id, window_days).await;
+        self.wrote_secret(&site, &before, &after, answer)
+    }
+
+    /// Takes back that a secret is deleted.
+    pub(super) async fn restore_secret(&self, site: Site<'_>) -> Reading<Outcome> {
+        let mut after = self.before_write(&site, "RestoreSecret").await?;
+        let before = after.clone();
+        after.deletion_date = None;
+        if self.is_so(&site, &before, &after) {
+            return Ok(Outcome::unchanged());
+        }
+        let answer = site.manager.restore(&site.id).await;
+        self.wrote_secret(&site, &before, &after, answer)
+    }
+
+    /// What a secret is before it is written.
+    async fn before_write(&self, site: &Site<'_>, operation: &str) -> Reading<Facts> {
+        site.look().await?.ok_or_else(|| not_seen(operation, site.secret))
+    }
+
+    /// Whether a secret is as it has to be, as far as a reading can be believed.
+    fn is_so(&self, site: &Site<'_>, before: &Facts, after: &Facts) -> bool {
+        let wanted = before.parts(after).iter().all(|part| before.state(part) == after.state(part));
+        wanted && self.secret_lags(site.secret, before).is_empty()
+    }
+
+    fn wrote_secret<T>(&self, site: &Site<'_>, before: &Facts, after: &Facts, answer: Reading<T>) -> Reading<Outcome> {
+        for part in before.parts(after) {
+            let (replaced, written) = (before.state(&part), after.state(&part));
+            if replaced != written {
+                let subject = Subject::Secret(site.secret.clone(), Part::Described(part));
+                self.wrote(subject, replaced, written, &answer);
+            }
+        }
+        match answer {
+            Ok(_) => Ok(Outcome::written()),
+            // It went meanwhile, or it was just made and is not seen everywhere yet: the next look tells.
+            Err(failure) if failure.code == "ResourceNotFoundException" => Err(propagating(failure)),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+fn propagating(failure: Failure) -> Failure {
+    Failure { class: Class::Propagating, ..failure }
+}
+
+/// A secret that is to be written and is not there: somebody deleted it, or it was just made and is not seen everywhere yet.
+fn not_seen(operation: &str, secret: &SecretName) -> Failure {
+    failure(Class::Propagating, operation, secret, "ResourceNotFoundException", "there is no such secret, or not yet")
+}
+
+fn no_value(operation: &str, secret: &SecretName) -> Failure {
+    failure(Class::Transient, operation, secret, "NoValue", "the value to write is not at hand; nothing was written")
+}
+
+fn failure(class: Class, operation: &str, secret: &SecretName, code: &str, message: &str) -> Failure {
+    Failure {
+        class,
+        account: secret.account().clone(),
+        action: format!("secretsmanager:{operation}"),
+        resource: secret.to_string(),
+        code: code.to_owned(),
+        message: message.to_owned(),
+    }
+}
