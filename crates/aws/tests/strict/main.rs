@@ -4,9 +4,14 @@
 
 mod apply;
 mod apply_key_policy;
+mod apply_secret;
+mod apply_secret_policy;
 mod calls;
 mod observe_iam;
 mod observe_key;
+mod observe_secret;
 mod sessions;
+mod silence;
 mod token;
+mod vault;
 mod world;
