@@ -5,7 +5,7 @@
 //! read goes back to it as plain data. It never stores anything, never waits for AWS to settle, never logs or shows a
 //! secret, and never bypasses a safety check of AWS.
 //!
-//! From the outside in: `observe` and `apply` → `kms`, `iam`, `sts` (one port for each service, with only the operations that are
+//! From the outside in: `observe` and `apply` → `kms`, `iam`, `secretsmanager`, `sts` (one port for each service, with only the operations that are
 //! used) → `reach` (an account's session and clients) → `meter` (limits, counts, classes) → the SDK.
 
 #![expect(

@@ -5,13 +5,14 @@
 //! | what | calls |
 //! | --- | --- |
 //! | key | `kms:DescribeKey`, `kms:GetKeyPolicy`; by alias the first one names the alias and shows its key, so it is two as well; a moved alias costs a third |
+//! | secret | `secretsmanager:DescribeSecret`, `secretsmanager:GetResourcePolicy`; `secretsmanager:ListSecretVersionIds` only where it is asked for; one `kms:DescribeKey` for each alias that names its key |
 //! | role | `iam:GetRole`, `iam:ListRolePolicies`, `iam:GetRolePolicy` for each, `iam:ListAttachedRolePolicies` |
 //! | user | `iam:GetUser`, `iam:ListUserPolicies`, `iam:GetUserPolicy` for each, `iam:ListAttachedUserPolicies`, `iam:ListGroupsForUser` |
 //! | group of a user | `iam:ListGroupPolicies`, `iam:GetGroupPolicy` for each, `iam:ListAttachedGroupPolicies` |
 //! | managed policy, boundary | `iam:GetPolicy`; `iam:GetPolicyVersion` once for ever, for a version never changes |
 //! | managed policy of ours whose default is not what is wanted | `iam:ListPolicyVersions`, `iam:GetPolicyVersion` for each, once for ever |
 //!
-//! Lists cost one call a page. Keys, roles, users, groups and managed policies are read once for all objects that name them
+//! Lists cost one call a page. A secret is one object's, and read anew each time. Keys, roles, users, groups and managed policies are read once for all objects that name them
 //! through the same `AwsAccount`, for as long as the caller takes a reading for fresh, or until we write them. Two
 //! `AwsAccount`s never share a reading, because they may not have the same rights.
 

@@ -69,7 +69,7 @@ impl Fault {
         Self { probability: 1.0, ..Self::default() }
     }
 
-    /// Only calls of one service (`kms`, `iam`, `sts`).
+    /// Only calls of one service (`kms`, `iam`, `sts`, `secretsmanager`).
     pub fn service(self, service: &str) -> Self {
         Self { service: Some(service.to_owned()), ..self }
     }
