@@ -5,8 +5,8 @@
 //! read goes back to it as plain data. It never stores anything, never waits for AWS to settle, never logs or shows a
 //! secret, and never bypasses a safety check of AWS.
 //!
-//! From the outside in: `observe` and `apply` → `kms`, `iam`, `secretsmanager`, `sts` (one port for each service, with only the operations that are
-//! used) → `reach` (an account's session and clients) → `meter` (limits, counts, classes) → the SDK.
+//! From the outside in: `observe` and `apply` → `kms`, `iam`, `secretsmanager`, `sts` (one port for each service, with only the
+//! operations that are used) → `reach` (an account's session and clients) → `meter` (limits, counts, classes) → the SDK.
 
 #![expect(
     clippy::result_large_err,
@@ -56,8 +56,15 @@ pub use sts::CallerIdentity;
 pub use value::SecretValue;
 
 use self::{
-    apply::PolicyLocks, iam::Iam, meter::Meter, observe::Caches, recent::{Part, Recent, Subject}, registry::Registry, sdk::Sdk,
-    shared::Shared, unanswered::Unanswered,
+    apply::PolicyLocks,
+    iam::Iam,
+    meter::Meter,
+    observe::Caches,
+    recent::{Part, Recent, Subject},
+    registry::Registry,
+    sdk::Sdk,
+    shared::Shared,
+    unanswered::Unanswered,
 };
 
 /// What admins may set.
