@@ -211,7 +211,7 @@ fn desired(owner: &Tenant, partner: &Tenant, key: &Key, role: &EntityArn) -> Des
         readers: vec![reader],
         refused: BTreeMap::new(),
         replicas: BTreeMap::new(),
-        has_target: false,
+        target: None,
         mode: Mode::Enforce,
         take_over: false,
         waits: Vec::new(),
