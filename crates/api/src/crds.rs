@@ -22,18 +22,15 @@ pub fn crds() -> serde_json::Result<Vec<Value>> {
     [AwsAccount::crd(), SharedKey::crd(), ExternalSecret::crd()].iter().map(definition).collect()
 }
 
-/// A file for each definition, and the Kustomize file that lists those to install.
+/// A file for each definition, and the Kustomize file that lists them.
 pub fn crd_files() -> Result<Vec<CrdFile>, serde_yaml_ng::Error> {
     let crds = crds().map_err(<serde_yaml_ng::Error as serde::ser::Error>::custom)?;
     let named = crds.iter().map(|crd| (format!("{}.yaml", crd["metadata"]["name"].as_str().unwrap_or_default()), crd));
     let mut files = named.map(|(name, crd)| file(name, crd)).collect::<Result<Vec<_>, _>>()?;
-    // No controller serves the kind yet; it is installed from the release on that has one.
-    let not_served = format!("{}.yaml", ExternalSecret::crd_name());
-    let installed = files.iter().map(|file| &file.name).filter(|name| **name != not_served);
     let kustomization = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "resources": installed.collect::<Vec<_>>(),
+        "resources": files.iter().map(|file| &file.name).collect::<Vec<_>>(),
     });
     files.push(file("kustomization.yaml".to_owned(), &kustomization)?);
     Ok(files)

@@ -75,3 +75,6 @@ pub const TAKE_OVER: &str = "sharedkey.dev/take-over";
 
 /// Annotation: `"true"` lets an object go whose owner account cannot be reached; what is left behind is named in an event.
 pub const ABANDON: &str = "sharedkey.dev/abandon";
+
+/// Annotation: `"true"` lets a SharedKey go although ExternalSecrets of its namespace still name it.
+pub const RELEASE_SECRETS: &str = "sharedkey.dev/release-secrets";

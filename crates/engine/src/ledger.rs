@@ -30,6 +30,7 @@ pub const CONTENDED_WITHIN: i64 = 30 * 60;
     Serialize,
     Deserialize,
     strum::Display,
+    strum::EnumIter,
     strum::IntoStaticStr,
 )]
 pub enum Kind {

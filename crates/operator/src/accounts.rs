@@ -1,21 +1,13 @@
 //! One reconcile of an `AwsAccount`: read the way in, try it, say who it leads to, and wake the objects that use it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
-use kube::{
-    Api, Resource as _, ResourceExt as _,
-    runtime::{controller::Action, reflector::ObjectRef},
-};
-use sharedkey_api::{AwsAccount, AwsAccountStatus, Identity, Quotas, SharedKey, conditions::ConditionType};
+use kube::{Api, Resource as _, ResourceExt as _, runtime::controller::Action};
+use sharedkey_api::{AwsAccount, AwsAccountStatus, Identity, Quotas, conditions::ConditionType};
 use sharedkey_engine::{
     accounts as engine_accounts,
     desired::Account,
-    names::ObjectName,
     problem::{Class, Failure},
     summarise::{self, AccountCourse, Notice, Reached, Trouble, condition, failure_reason},
 };
@@ -23,10 +15,13 @@ use tokio::time::{Instant, timeout};
 
 use crate::{
     access::{self, NoAccess},
-    context::{Context, account_names, now, object_name},
+    context::{Context, now},
     looks::INTERVAL,
+    objects::Objects,
     patch,
-    sharing::{Error, LONGEST},
+    reconcile::{Error, LONGEST},
+    served::{Id, Served},
+    waking,
 };
 
 /// Time between two looks at whether an account that is being deleted still has users.
@@ -34,6 +29,7 @@ const LEAVING: Duration = Duration::from_secs(10);
 
 /// Reconciles one account.
 pub(crate) async fn reconcile(account: Arc<AwsAccount>, context: Arc<Context>) -> Result<Action, Error> {
+    context.known().await;
     let started = Instant::now();
     let result = timeout(LONGEST, carry_out(&account, &context).boxed()).await.unwrap_or(Err(Error::Timeout));
     context.metrics.reconciled("AwsAccount", if result.is_ok() { "ok" } else { "error" }, started.elapsed());
@@ -44,7 +40,7 @@ pub(crate) async fn reconcile(account: Arc<AwsAccount>, context: Arc<Context>) -
 #[expect(clippy::needless_pass_by_value, reason = "the controller hands these over")]
 pub(crate) fn after_error(account: Arc<AwsAccount>, error: &Error, context: Arc<Context>) -> Action {
     tracing::warn!(account.name = account.name_any(), %error, "a reconcile did not end");
-    Action::requeue(context.wait(&account.name_any(), Class::Transient))
+    Action::requeue(context.backoffs.wait(&account.name_any(), Class::Transient))
 }
 
 async fn carry_out(account: &AwsAccount, context: &Context) -> Result<Action, Error> {
@@ -95,6 +91,15 @@ pub(crate) async fn register(account: &AwsAccount, context: &Context) -> Result<
     }
 }
 
+/// Registers the ways into all accounts.
+pub(crate) async fn register_all(context: &Context) {
+    for account in context.accounts.all() {
+        if let Err(error) = register(&account, context).await {
+            tracing::warn!(account.name = account.name_any(), %error, "an account gives no way into AWS");
+        }
+    }
+}
+
 fn no_access(error: &NoAccess) -> Trouble {
     let class = if error.transient { Class::Transient } else { Class::UserActionNeeded };
     Trouble { reason: error.reason, message: error.to_string(), class }
@@ -135,19 +140,24 @@ fn quotas(summary: &BTreeMap<String, i64>) -> Quotas {
 }
 
 /// The objects that name the account and may use it, or that have written something through it.
-async fn users(account: &AwsAccount, context: &Context) -> Vec<ObjectName> {
+async fn users(account: &AwsAccount, context: &Context) -> Vec<Id> {
     let name = account.name_any();
-    let keys = context.keys.state();
-    let naming = keys.iter().filter(|key| account_names(key).any(|named| named == name));
-    let mut users: Vec<ObjectName> =
-        naming.filter(|key| is_open_to(account, key, context)).map(|key| object_name(key)).collect();
+    let mut users = naming(account, &context.keys, context);
+    users.extend(naming(account, &context.secrets, context));
     users.extend(context.ledger.users_of(&name).await);
     users.sort_unstable();
     users.dedup();
     users
 }
 
-fn status(account: &AwsAccount, looked: &Result<Reached, Trouble>, users: &[ObjectName]) -> AwsAccountStatus {
+fn naming<K: Served>(account: &AwsAccount, objects: &Objects<K>, context: &Context) -> Vec<Id> {
+    let name = account.name_any();
+    let objects = objects.all();
+    let naming = objects.iter().filter(|object| object.names_account(&name));
+    naming.filter(|object| waking::is_open_to(account, &***object, context)).map(|object| object.id()).collect()
+}
+
+fn status(account: &AwsAccount, looked: &Result<Reached, Trouble>, users: &[Id]) -> AwsAccountStatus {
     summarise::account(&AccountCourse {
         generation: account.meta().generation,
         now: &now(),
@@ -168,48 +178,16 @@ async fn tell(account: &AwsAccount, status: &AwsAccountStatus, context: &Context
     }
     let notice = Notice { warning: ready.status == "False", reason: ready.reason.clone(), note: ready.message.clone() };
     context.events.publish(account, &[notice]).await;
-    wake_users(account, context);
-}
-
-/// Whether any rule of the account is for the object's namespace. To all others it is as if it did not exist: they neither
-/// keep it nor make it be looked at.
-fn is_open_to(account: &AwsAccount, key: &SharedKey, context: &Context) -> bool {
-    let namespace = key.namespace().unwrap_or_default();
-    let labels = context.namespace_labels(&namespace);
-    engine_accounts::opens(&account.spec, &engine_accounts::Namespace { name: &namespace, labels: &labels })
-}
-
-/// Wakes the accounts that an object names and may use: they have a user more or less.
-pub(crate) fn wake(key: &SharedKey, context: &Context) {
-    let named = account_names(key).filter_map(|name| context.accounts.get(&ObjectRef::new(name)));
-    for account in named.filter(|account| is_open_to(account, key, context)) {
-        // Only the first user is urgent: it keeps the account. That it has one more or less is told soon.
-        let wake = if patch::has_finalizer(&*account) { &context.recount_accounts } else { &context.wake_accounts };
-        // The receiver lives as long as the controller.
-        let _ = wake.send(ObjectRef::from_obj(&*account));
-    }
-}
-
-/// Wakes every SharedKey that names an account, or another `AwsAccount` of the same one: the guardrails of all of them hold.
-pub(crate) fn wake_users(account: &AwsAccount, context: &Context) {
-    let accounts = context.accounts.state();
-    let same = accounts.iter().filter(|other| other.spec.account_id == account.spec.account_id);
-    let names: BTreeSet<String> = same.map(|other| other.name_any()).chain([account.name_any()]).collect();
-    for key in context.keys.state() {
-        if account_names(&key).any(|named| names.contains(named)) {
-            // The receiver lives as long as the controller.
-            let _ = context.wake_keys.send(ObjectRef::from_obj(&*key));
-        }
-    }
+    waking::users_of(account, context);
 }
 
 fn again(account: &AwsAccount, context: &Context, trouble: Option<&Trouble>) -> Action {
     let name = account.name_any();
     match trouble {
         None => {
-            context.calm(&name);
+            context.backoffs.calm(&name);
             Action::requeue(context.looks.next(&name))
         }
-        Some(trouble) => Action::requeue(context.wait(&name, trouble.class).min(INTERVAL)),
+        Some(trouble) => Action::requeue(context.backoffs.wait(&name, trouble.class).min(INTERVAL)),
     }
 }

@@ -12,10 +12,12 @@ use kube::{
     api::{DeleteParams, ListParams, PostParams},
 };
 use sharedkey_engine::{
-    ledger::Record,
-    names::{ObjectName, OwnerId, digest},
+    ledger::{Kind, Record},
+    names::{OwnerId, digest},
 };
 use tokio::sync::Mutex;
+
+use crate::served::Id;
 
 const LABEL: &str = "sharedkey.dev/ledger";
 const OWNER: &str = "sharedkey.dev/owner-id";
@@ -25,7 +27,7 @@ const KEY: &str = "record.json";
 pub(crate) struct Ledger {
     api: Api<ConfigMap>,
     owner: OwnerId,
-    records: Mutex<HashMap<ObjectName, Entry>>,
+    records: Mutex<HashMap<Id, Entry>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -56,22 +58,22 @@ impl Ledger {
         Ok(Self { api, owner, records: Mutex::new(records) })
     }
 
-    /// What an object has written.
-    pub(crate) async fn get(&self, object: &ObjectName) -> Record {
+    /// What an object has written, and the key that it is bound to.
+    pub(crate) async fn get(&self, object: &Id) -> Record {
         self.records.lock().await.get(object).map(|entry| entry.record.clone()).unwrap_or_default()
     }
 
     /// How many objects have something in AWS through this `AwsAccount`.
-    pub(crate) async fn users_of(&self, account: &str) -> Vec<ObjectName> {
+    pub(crate) async fn users_of(&self, account: &str) -> Vec<Id> {
         let records = self.records.lock().await;
         let uses = |entry: &Entry| entry.record.targets.iter().any(|target| target.account_ref == account);
         records.iter().filter(|(_, entry)| uses(entry)).map(|(object, _)| object.clone()).collect()
     }
 
     /// Writes a record if it changed. One reconcile at a time works on an object, so nobody else changes it in between.
-    pub(crate) async fn save(&self, object: &ObjectName, record: &Record) -> Result<(), kube::Error> {
+    pub(crate) async fn save(&self, object: &Id, record: &Record) -> Result<(), kube::Error> {
         let known = self.records.lock().await.get(object).cloned().unwrap_or_default();
-        let record = Record { object: Some(object.clone()), ..record.clone() };
+        let record = Record { kind: object.kind, object: Some(object.name.clone()), ..record.clone() };
         if known.record == record || (known.resource_version.is_none() && is_empty(&record)) {
             return Ok(());
         }
@@ -87,12 +89,7 @@ impl Ledger {
         Ok(())
     }
 
-    async fn write(
-        &self,
-        object: &ObjectName,
-        record: &Record,
-        version: Option<String>,
-    ) -> Result<ConfigMap, kube::Error> {
+    async fn write(&self, object: &Id, record: &Record, version: Option<String>) -> Result<ConfigMap, kube::Error> {
         let config_map = self.config_map(object, record, version.clone())?;
         match version {
             None => self.api.create(&PostParams::default(), &config_map).await,
@@ -103,7 +100,7 @@ impl Ledger {
     /// The version that stands there now, where it holds what we know: somebody labelled it, or the answer to our write was lost. None
     /// where somebody deleted it, for what we know is written anew. Anything else was written by hand or by another operator: it is
     /// not written over, and it is what we know from now on, so that the next try goes on from there.
-    async fn version_with(&self, object: &ObjectName, known: &[&Record]) -> Result<Option<String>, kube::Error> {
+    async fn version_with(&self, object: &Id, known: &[&Record]) -> Result<Option<String>, kube::Error> {
         let Some(found) = self.api.get_opt(&self.name(object)).await? else { return Ok(None) };
         match parse(&found) {
             Ok((_, entry)) if known.contains(&&entry.record) => Ok(entry.resource_version),
@@ -122,7 +119,7 @@ impl Ledger {
     }
 
     /// Removes the record of an object that is gone.
-    pub(crate) async fn drop(&self, object: &ObjectName) -> Result<(), kube::Error> {
+    pub(crate) async fn drop(&self, object: &Id) -> Result<(), kube::Error> {
         match self.api.delete(&self.name(object), &DeleteParams::default()).await {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.code == 404 => {}
@@ -132,24 +129,31 @@ impl Ledger {
         Ok(())
     }
 
-    fn name(&self, object: &ObjectName) -> String {
-        format!("sharedkey-ledger-{}", digest(&[&self.owner.to_string(), &object.namespace, &object.name]))
+    /// Records of a `SharedKey` are named as they were before there were other kinds.
+    fn name(&self, Id { kind, name }: &Id) -> String {
+        let owner = self.owner.to_string();
+        let mut parts = vec![owner.as_str(), &name.namespace, &name.name];
+        if *kind != Kind::SharedKey {
+            parts.push(kind.into());
+        }
+        format!("sharedkey-ledger-{}", digest(&parts))
     }
 
     fn config_map(
         &self,
-        object: &ObjectName,
+        object: &Id,
         record: &Record,
         resource_version: Option<String>,
     ) -> Result<ConfigMap, kube::Error> {
         let labels = [(LABEL, "sharedkey".to_owned()), (OWNER, self.owner.to_string())];
-        let annotation = ("sharedkey.dev/object".to_owned(), object.to_string());
+        let annotations =
+            [("sharedkey.dev/object", object.name.to_string()), ("sharedkey.dev/kind", object.kind.to_string())];
         let json = serde_json::to_string(record).map_err(kube::Error::SerdeError)?;
         Ok(ConfigMap {
             metadata: ObjectMeta {
                 name: Some(self.name(object)),
                 labels: Some(labels.map(|(key, value)| (key.to_owned(), value)).into()),
-                annotations: Some(BTreeMap::from([annotation])),
+                annotations: Some(annotations.map(|(key, value)| (key.to_owned(), value)).into()),
                 resource_version,
                 ..ObjectMeta::default()
             },
@@ -164,11 +168,14 @@ fn is_empty(record: &Record) -> bool {
 }
 
 /// A record that cannot be read stops the start: without it, what was shared would be forgotten in silence.
-fn parse(config_map: &ConfigMap) -> anyhow::Result<(ObjectName, Entry)> {
+fn parse(config_map: &ConfigMap) -> anyhow::Result<(Id, Entry)> {
     let name = config_map.metadata.name.as_deref().unwrap_or_default();
     let json = config_map.data.as_ref().and_then(|data| data.get(KEY));
     let json = json.with_context(|| format!("ConfigMap {name} of the ledger has no {KEY}"))?;
     let record: Record = serde_json::from_str(json).with_context(|| format!("ConfigMap {name} of the ledger"))?;
     let object = record.object.clone().with_context(|| format!("ConfigMap {name} of the ledger names no object"))?;
-    Ok((object, Entry { record, resource_version: config_map.metadata.resource_version.clone() }))
+    Ok((
+        Id { kind: record.kind, name: object },
+        Entry { record, resource_version: config_map.metadata.resource_version.clone() },
+    ))
 }

@@ -5,6 +5,7 @@
 mod access;
 mod accounts;
 mod args;
+mod backoffs;
 mod context;
 mod events;
 mod health;
@@ -12,13 +13,19 @@ mod history;
 mod ledger;
 mod looks;
 mod metrics;
+mod objects;
+mod parting;
 mod patch;
 mod putting_back;
+mod reconcile;
 mod run;
+mod served;
+mod shared_key;
 mod sharing;
+mod steps;
 mod streams;
 mod tokens;
-mod unsharing;
+mod waking;
 
 use std::{io::IsTerminal as _, process::ExitCode};
 

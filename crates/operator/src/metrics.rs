@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::reflector::Store;
 use prometheus_client::{
     collector::Collector,
@@ -14,11 +15,13 @@ use prometheus_client::{
     },
     registry::Registry,
 };
-use sharedkey_api::{DriftKind, SharedKey, conditions::ConditionType};
+use sharedkey_api::{Drift, DriftKind, ExternalSecret, SharedKey, conditions::ConditionType};
 use sharedkey_aws::CallObserver;
-use sharedkey_engine::summarise::condition;
+use sharedkey_engine::{ledger::Kind as ObjectKind, summarise::condition};
 use sharedkey_policy::AccountId;
 use strum::IntoEnumIterator as _;
+
+use crate::served::{Report, Served};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Reconcile {
@@ -59,7 +62,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new(keys: Store<SharedKey>) -> Self {
+    pub(crate) fn new(keys: Store<SharedKey>, secrets: Store<ExternalSecret>) -> Self {
         let mut registry = Registry::with_prefix("sharedkey");
         let reconciles = Family::<Reconcile, Counter>::default();
         let durations = Family::<Kind, Histogram>::new_with_constructor(seconds);
@@ -71,7 +74,7 @@ impl Metrics {
         registry.register("status_writes", "Writes of status by kind", statuses.clone());
         registry.register("aws_calls", "Calls to AWS by service, operation and result", calls.clone());
         registry.register("aws_call_duration_seconds", "Duration of calls to AWS", call_durations.clone());
-        registry.register_collector(Box::new(Objects { keys }));
+        registry.register_collector(Box::new(Objects { keys, secrets }));
         Self { registry, reconciles, durations, statuses, calls, call_durations }
     }
 
@@ -115,6 +118,26 @@ impl CallObserver for Calls {
 #[derive(Debug)]
 struct Objects {
     keys: Store<SharedKey>,
+    secrets: Store<ExternalSecret>,
+}
+
+/// What the gauges need of one object.
+struct Seen {
+    kind: ObjectKind,
+    ready: &'static str,
+    drift: Vec<DriftKind>,
+}
+
+impl Seen {
+    fn all_of<K: Served>(store: &Store<K>) -> Vec<Self> {
+        store.state().iter().map(|object| Self::of(&**object)).collect()
+    }
+
+    fn of<K: Served>(object: &K) -> Self {
+        let drift = object.status().map(Report::drift).unwrap_or_default().iter().map(|Drift { kind, .. }| *kind);
+        let conditions = object.status().map(Report::conditions).unwrap_or_default();
+        Self { kind: K::KIND, ready: readiness(conditions), drift: drift.collect() }
+    }
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -131,8 +154,8 @@ struct ObjectLabels {
 
 impl Collector for Objects {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let keys = self.keys.state();
-        let drift = || keys.iter().filter_map(|key| key.status.as_ref()).flat_map(|status| &status.drift);
+        let mut seen = Seen::all_of(&self.keys);
+        seen.extend(Seen::all_of(&self.secrets));
         let mut family = encoder.encode_descriptor(
             "drift",
             "Differences between AWS and the specs that status reports",
@@ -140,7 +163,7 @@ impl Collector for Objects {
             prometheus_client::metrics::MetricType::Gauge,
         )?;
         for kind in DriftKind::iter() {
-            let count = drift().filter(|entry| entry.kind == kind).count();
+            let count = seen.iter().flat_map(|object| &object.drift).filter(|found| **found == kind).count();
             let labels = DriftLabels { layer: kind.layer().to_string(), kind: kind.to_string() };
             ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX)).encode(family.encode_family(&labels)?)?;
         }
@@ -150,16 +173,21 @@ impl Collector for Objects {
             None,
             prometheus_client::metrics::MetricType::Gauge,
         )?;
-        for ready in ["True", "False", "Unknown"] {
-            let count = keys.iter().filter(|key| readiness(key) == ready).count();
-            let labels = ObjectLabels { kind: "SharedKey", ready };
-            ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX)).encode(family.encode_family(&labels)?)?;
+        for kind in ObjectKind::iter() {
+            for ready in ["True", "False", "Unknown"] {
+                let count = seen.iter().filter(|object| object.kind == kind && object.ready == ready).count();
+                let labels = ObjectLabels { kind: kind.into(), ready };
+                ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX)).encode(family.encode_family(&labels)?)?;
+            }
         }
         Ok(())
     }
 }
 
-fn readiness(key: &SharedKey) -> &str {
-    let conditions = key.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    condition(conditions, ConditionType::Ready).map_or("Unknown", |ready| ready.status.as_str())
+fn readiness(conditions: &[Condition]) -> &'static str {
+    match condition(conditions, ConditionType::Ready).map(|ready| ready.status.as_str()) {
+        Some("True") => "True",
+        Some("False") => "False",
+        _ => "Unknown",
+    }
 }

@@ -22,9 +22,9 @@ use sharedkey_engine::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    accounts,
     context::Context,
     history::{KeptFor, PUT_BACK, parse},
+    waking,
 };
 
 /// Serves requests until the operator stops. Only who may write `ConfigMap`s in the operator's namespace can ask.
@@ -67,7 +67,7 @@ async fn put_back(context: &Context, api: &Api<ConfigMap>, name: &str, wanted: &
     };
     let outcome = write(context, &history, entry).await?;
     if let Some(account) = context.accounts.get(&ObjectRef::new(&history.account_ref)) {
-        accounts::wake_users(&account, context);
+        waking::users_of(&account, context);
     }
     Ok(outcome.changed)
 }

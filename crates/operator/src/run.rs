@@ -1,6 +1,7 @@
 //! Puts the parts together and runs them until a signal.
 
 use std::{
+    fmt::Debug,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,31 +10,40 @@ use std::{
 };
 
 use anyhow::Context as _;
-use futures::{Stream, StreamExt as _, future};
+use futures::{Stream, StreamExt as _, future, stream};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
-    Client, Config, ResourceExt as _,
+    Client, Config, Resource, ResourceExt as _,
     runtime::{
-        Controller, Predicate as _, WatchStreamExt as _,
-        controller::Config as ControllerConfig,
-        predicates,
-        reflector::{ObjectRef, Store},
+        Controller, Predicate as _, PredicateConfig, WatchStreamExt as _, controller::Config as ControllerConfig,
+        predicates, reflector::ObjectRef, watcher,
     },
 };
-use sharedkey_api::{AwsAccount, SharedKey};
+use sharedkey_api::{AwsAccount, ExternalSecret, SharedKey};
 use sharedkey_aws::{Aws, Options, Rates};
-use tokio::{signal::unix, sync::mpsc};
+use tokio::{
+    signal::unix,
+    sync::{OnceCell, mpsc},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     accounts,
     args::Args,
+    backoffs::Backoffs,
     context::Context,
+    events::Events,
     health::{self, Health},
+    history::Histories,
     ledger::Ledger,
+    looks::Looks,
     metrics::{Calls, Metrics},
-    putting_back, sharing, streams,
+    objects::Objects,
+    putting_back,
+    reconcile::{Reconciled, after_error, reconcile},
+    streams,
     tokens::ServiceAccountTokens,
+    waking,
 };
 
 /// The API server answers in milliseconds or not at all; a watch sends a bookmark every minute.
@@ -47,39 +57,47 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     config.read_timeout = Some(READ_TIMEOUT);
     let client = Client::try_from(config).context("connecting to the Kubernetes API server")?;
     let (keys, key_changes) = streams::watch::<SharedKey>(client.clone());
+    let (secrets, secret_changes) = streams::watch::<ExternalSecret>(client.clone());
     let (accounts, account_changes) = streams::watch::<AwsAccount>(client.clone());
     let (namespaces, namespace_changes) = streams::watch::<Namespace>(client.clone());
 
-    let metrics = Arc::new(Metrics::new(keys.clone()));
+    let metrics = Arc::new(Metrics::new(keys.clone(), secrets.clone()));
     let ready = Arc::new(AtomicBool::new(false));
     let served = health::serve(args.health_addr, Health { metrics: metrics.clone(), ready: ready.clone() }).await?;
     let ledger = Ledger::load(client.clone(), &args.operator_namespace, args.owner_id.clone()).await?;
-    let aws = connect(&args, &client, &metrics);
-    let (wake_keys, woken_keys) = mpsc::unbounded_channel();
-    let (wake_accounts, woken_accounts) = mpsc::unbounded_channel();
+    let (keys, woken_keys) = Objects::new(keys);
+    let (secrets, _woken_secrets) = Objects::new(secrets);
+    let (accounts, woken_accounts) = Objects::new(accounts);
     let (recount_accounts, recounted_accounts) = mpsc::unbounded_channel();
-    let context = Arc::new(Context::new(
+    let context = Arc::new(Context {
+        aws: connect(&args, &client, &metrics),
+        histories: Histories::new(client.clone(), &args.operator_namespace, args.owner_id.clone()),
+        events: Events::new(client.clone()),
         args,
         client,
-        aws,
         ledger,
         metrics,
         keys,
+        secrets,
         accounts,
         namespaces,
-        wake_keys,
-        wake_accounts,
         recount_accounts,
-    ));
+        looks: Looks::default(),
+        backoffs: Backoffs::default(),
+        known: OnceCell::new(),
+    });
 
     let stop = CancellationToken::new();
-    let controllers = future::join5(
-        run_keys(&context, key_changes, woken_keys, &stop),
-        run_accounts(&context, account_changes, woken_accounts, recounted_accounts, &stop),
-        wake_namespaces(&context, namespace_changes, &stop),
-        putting_back::run(&context, &stop),
-        announce(&context, &ready),
-    );
+    let controllers = async {
+        tokio::join!(
+            run_keys(&context, key_changes, woken_keys, &stop),
+            run_secrets(&context, secret_changes, &stop),
+            run_accounts(&context, account_changes, woken_accounts, recounted_accounts, &stop),
+            wake_namespaces(&context, namespace_changes, &stop),
+            putting_back::run(&context, &stop),
+            announce(&context, &ready),
+        )
+    };
     tracing::info!(owner_id = %context.args.owner_id, version = env!("CARGO_PKG_VERSION"), "the operator starts");
     tokio::select! {
         _ = controllers => {}
@@ -114,87 +132,107 @@ async fn stopped(stop: CancellationToken) -> anyhow::Result<()> {
     future::pending().await
 }
 
-/// Our own status writes are no reason for another reconcile: only spec, annotations and finalizers are.
 async fn run_keys(
     context: &Arc<Context>,
-    changes: impl Stream<Item = Result<SharedKey, kube::runtime::watcher::Error>> + Send + 'static,
+    changes: impl Changes<SharedKey>,
     woken: mpsc::UnboundedReceiver<ObjectRef<SharedKey>>,
     stop: &CancellationToken,
 ) {
-    let users = context.clone();
-    let changes = changes
-        .predicate_filter(
-            predicates::generation.combine(predicates::annotations).combine(predicates::finalizers),
-            kube::runtime::PredicateConfig::default(),
-        )
-        .inspect(move |change| {
-            if let Ok(key) = change {
-                accounts::wake(key, &users);
-            }
-        });
-    register_accounts(context).await;
-    Controller::for_stream(changes, context.keys.clone())
+    let others = context.clone();
+    // Every change, for a secret waits for what the status of its key says.
+    let changes = changes.inspect(move |change| {
+        if let Ok(key) = change {
+            waking::secrets_of(key, &others);
+        }
+    });
+    serve(context, &context.keys, changes, woken, stop).await;
+}
+
+async fn run_secrets(context: &Arc<Context>, changes: impl Changes<ExternalSecret>, stop: &CancellationToken) {
+    let others = context.clone();
+    let changes = changes.inspect(move |change| {
+        if let Ok(secret) = change {
+            waking::leaving_keys_of(secret, &others);
+        }
+    });
+    tokio::select! {
+        () = changes.for_each(|_| future::ready(())) => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+/// What a watch tells.
+trait Changes<K>: Stream<Item = Result<K, watcher::Error>> + Send + 'static {}
+
+impl<K, S: Stream<Item = Result<K, watcher::Error>> + Send + 'static> Changes<K> for S {}
+
+/// Reconciles the objects of a kind. Our own status writes are no reason for another reconcile: only spec, annotations and
+/// finalizers are.
+async fn serve<K: Reconciled>(
+    context: &Arc<Context>,
+    objects: &Objects<K>,
+    changes: impl Changes<K>,
+    woken: mpsc::UnboundedReceiver<ObjectRef<K>>,
+    stop: &CancellationToken,
+) {
+    let changes = changes.predicate_filter(
+        predicates::generation.combine(predicates::annotations).combine(predicates::finalizers),
+        PredicateConfig::default(),
+    );
+    let reconciles = Controller::for_stream(stream::pending(), objects.store())
         .with_config(ControllerConfig::default().concurrency(context.args.concurrency))
         .reconcile_on(streams::received(woken))
         .graceful_shutdown_on(stop.clone().cancelled_owned())
-        .run(sharing::reconcile, sharing::after_error, context.clone())
-        .for_each(|_| future::ready(()))
-        .await;
+        .run(reconcile, after_error, context.clone())
+        .for_each(|_| future::ready(()));
+    future::join(follow(objects, changes, |object| waking::accounts_of(object, context), stop), reconciles).await;
 }
 
-/// Every account is known before the first object is looked at, so that a start does not look like accounts that are gone.
-async fn register_accounts(context: &Arc<Context>) {
-    if context.accounts.wait_until_ready().await.is_err() || context.namespaces.wait_until_ready().await.is_err() {
-        return;
-    }
-    for account in context.accounts.state() {
-        if let Err(error) = accounts::register(&account, context).await {
-            tracing::warn!(account.name = account.name_any(), %error, "an account gives no way into AWS");
+/// Has every object looked at that a watch tells of, and tells `others` of it. A watch is followed apart from the reconciles: those
+/// wait until everything is listed, and a controller that is busy waiting would not read on.
+async fn follow<K>(objects: &Objects<K>, changes: impl Changes<K>, others: impl Fn(&K), stop: &CancellationToken)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+{
+    let followed = changes.for_each(|change| {
+        if let Ok(object) = change {
+            others(&object);
+            objects.wake(&object);
         }
+        future::ready(())
+    });
+    tokio::select! {
+        () = followed => {}
+        () = stop.cancelled() => {}
     }
 }
 
 async fn run_accounts(
     context: &Arc<Context>,
-    changes: impl Stream<Item = Result<AwsAccount, kube::runtime::watcher::Error>> + Send + 'static,
+    changes: impl Changes<AwsAccount>,
     woken: mpsc::UnboundedReceiver<ObjectRef<AwsAccount>>,
     recounted: mpsc::UnboundedReceiver<ObjectRef<AwsAccount>>,
     stop: &CancellationToken,
 ) {
-    let users = context.clone();
-    let changes = changes
-        .predicate_filter(
-            predicates::generation.combine(predicates::finalizers),
-            kube::runtime::PredicateConfig::default(),
-        )
-        .inspect(move |change| {
-            if let Ok(account) = change {
-                accounts::wake_users(account, &users);
-            }
-        });
-    Controller::for_stream(changes, context.accounts.clone())
+    let changes =
+        changes.predicate_filter(predicates::generation.combine(predicates::finalizers), PredicateConfig::default());
+    let reconciles = Controller::for_stream(stream::pending(), context.accounts.store())
         .with_config(ControllerConfig::default().concurrency(4))
         .reconcile_on(streams::received(woken))
         .reconcile_on(streams::gathered(recounted, RECOUNT))
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(accounts::reconcile, accounts::after_error, context.clone())
-        .for_each(|_| future::ready(()))
-        .await;
+        .for_each(|_| future::ready(()));
+    let followed = follow(&context.accounts, changes, |account| waking::users_of(account, context), stop);
+    future::join(followed, reconciles).await;
 }
 
 /// A namespace whose labels change may gain or lose accounts.
-async fn wake_namespaces(
-    context: &Arc<Context>,
-    changes: impl Stream<Item = Result<Namespace, kube::runtime::watcher::Error>> + Send + 'static,
-    stop: &CancellationToken,
-) {
-    let changes = changes.predicate_filter(predicates::labels, kube::runtime::PredicateConfig::default());
+async fn wake_namespaces(context: &Arc<Context>, changes: impl Changes<Namespace>, stop: &CancellationToken) {
+    let changes = changes.predicate_filter(predicates::labels, PredicateConfig::default());
     let woken = changes.for_each(|change| {
         if let Ok(namespace) = change {
-            let name = namespace.name_any();
-            let keys = context.keys.state();
-            let inside = keys.iter().filter(|key| key.namespace().as_deref() == Some(&name));
-            inside.for_each(|key| drop(context.wake_keys.send(ObjectRef::from_obj(&**key))));
+            waking::inhabitants_of(&namespace.name_any(), context);
         }
         future::ready(())
     });
@@ -206,11 +244,7 @@ async fn wake_namespaces(
 
 /// Ready means that every watch has listed its objects.
 async fn announce(context: &Context, ready: &AtomicBool) {
-    async fn listed<K: kube::runtime::reflector::Lookup<DynamicType = ()> + Clone + 'static>(store: &Store<K>) -> bool {
-        store.wait_until_ready().await.is_ok()
-    }
-    if listed(&context.keys).await && listed(&context.accounts).await && listed(&context.namespaces).await {
-        ready.store(true, Ordering::Relaxed);
-        tracing::info!("every watch is running");
-    }
+    context.known().await;
+    ready.store(true, Ordering::Relaxed);
+    tracing::info!("every watch is running");
 }

@@ -1,0 +1,185 @@
+//! What the shell has to know of an object that is carried out in AWS, whatever its kind.
+
+use std::{fmt, fmt::Debug, time::Duration};
+
+use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::Condition};
+use kube::{Resource, ResourceExt as _};
+use serde::{Serialize, de::DeserializeOwned};
+use sharedkey_api::{
+    Drift, ExternalSecret, ExternalSecretStatus, FLUX_REQUESTED_AT, RECONCILE_REQUESTED_AT, SharedKey, SharedKeyStatus,
+};
+use sharedkey_engine::{ledger::Kind, names::ObjectName};
+
+/// An object among those of all kinds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Id {
+    /// Its kind.
+    pub(crate) kind: Kind,
+    /// Its namespace and name.
+    pub(crate) name: ObjectName,
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+/// A namespaced object that names `AwsAccount`s, and that is carried out in AWS.
+pub(crate) trait Served:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Serialize
+    + Send
+    + Sync
+    + 'static
+{
+    /// Its kind, as the ledger knows it.
+    const KIND: Kind;
+    /// What is said about it.
+    type Status: Report;
+
+    /// What was said about it last.
+    fn status(&self) -> Option<&Self::Status>;
+
+    /// Whether it is to be left alone.
+    fn is_suspended(&self) -> bool;
+
+    /// Time between two sweeps, as its spec states it.
+    fn interval(&self) -> Duration;
+
+    /// The `AwsAccount`s that it names.
+    fn account_names(&self) -> Vec<&str>;
+
+    /// Who it is.
+    fn id(&self) -> Id {
+        let name = ObjectName { namespace: self.namespace().unwrap_or_default(), name: self.name_any() };
+        Id { kind: Self::KIND, name }
+    }
+
+    /// Whether it names an `AwsAccount`.
+    fn names_account(&self, name: &str) -> bool {
+        self.account_names().contains(&name)
+    }
+
+    /// The value of the annotation that asks for a look.
+    fn request(&self) -> Option<&str> {
+        let annotations = self.annotations();
+        annotations.get(RECONCILE_REQUESTED_AT).or_else(|| annotations.get(FLUX_REQUESTED_AT)).map(String::as_str)
+    }
+
+    /// Whether somebody asks for a look that nobody has taken yet.
+    fn is_requested(&self) -> bool {
+        let handled = self.status().and_then(Report::last_handled);
+        self.request().is_some_and(|request| handled != Some(request))
+    }
+
+    /// Whether it is going.
+    fn is_leaving(&self) -> bool {
+        self.meta().deletion_timestamp.is_some()
+    }
+}
+
+impl Served for SharedKey {
+    const KIND: Kind = Kind::SharedKey;
+    type Status = SharedKeyStatus;
+
+    fn status(&self) -> Option<&SharedKeyStatus> {
+        self.status.as_ref()
+    }
+
+    fn is_suspended(&self) -> bool {
+        self.spec.suspend
+    }
+
+    fn interval(&self) -> Duration {
+        self.spec.interval()
+    }
+
+    fn account_names(&self) -> Vec<&str> {
+        let consumers = self.spec.consumers.iter().filter_map(|consumer| consumer.account_ref.as_ref());
+        consumers.chain([&self.spec.account_ref]).map(|reference| reference.name.as_str()).collect()
+    }
+}
+
+impl Served for ExternalSecret {
+    const KIND: Kind = Kind::ExternalSecret;
+    type Status = ExternalSecretStatus;
+
+    fn status(&self) -> Option<&ExternalSecretStatus> {
+        self.status.as_ref()
+    }
+
+    fn is_suspended(&self) -> bool {
+        self.spec.suspend
+    }
+
+    fn interval(&self) -> Duration {
+        self.spec.interval()
+    }
+
+    fn account_names(&self) -> Vec<&str> {
+        let readers = self.spec.readers.iter().filter_map(|reader| reader.account_ref.as_ref());
+        readers.chain([&self.spec.account_ref]).map(|reference| reference.name.as_str()).collect()
+    }
+}
+
+/// What every status has.
+pub(crate) trait Report: PartialEq + Serialize + Send + Sync {
+    /// Its conditions.
+    fn conditions(&self) -> &[Condition];
+    /// What differs, as far as status has room for it.
+    fn drift(&self) -> &[Drift];
+    /// How much differs.
+    fn drift_count(&self) -> i64;
+    /// The request that was handled last.
+    fn last_handled(&self) -> Option<&str>;
+    /// The key, the readings of which objects share.
+    fn key(&self) -> Option<&str>;
+}
+
+impl Report for SharedKeyStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    fn drift(&self) -> &[Drift] {
+        &self.drift
+    }
+
+    fn drift_count(&self) -> i64 {
+        self.drift_count
+    }
+
+    fn last_handled(&self) -> Option<&str> {
+        self.last_handled_reconcile_at.as_deref()
+    }
+
+    fn key(&self) -> Option<&str> {
+        self.key_arn.as_deref()
+    }
+}
+
+impl Report for ExternalSecretStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    fn drift(&self) -> &[Drift] {
+        &self.drift
+    }
+
+    fn drift_count(&self) -> i64 {
+        self.drift_count
+    }
+
+    fn last_handled(&self) -> Option<&str> {
+        self.last_handled_reconcile_at.as_deref()
+    }
+
+    fn key(&self) -> Option<&str> {
+        self.kms_key_arn.as_deref()
+    }
+}

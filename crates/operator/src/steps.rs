@@ -1,0 +1,184 @@
+//! Carries out the steps of a plan, under the ledger.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use sharedkey_api::Mode;
+use sharedkey_aws::ApplyError;
+use sharedkey_engine::{
+    ledger::{Record, Resource},
+    meanwhile::Meanwhile,
+    names::ObjectName,
+    plan::{Blocker, Step},
+    problem::{Class, Failure},
+    resolve::Refusal,
+    revoke,
+    summarise::Notice,
+};
+use tracing::Instrument as _;
+
+use crate::{
+    context::{Context, now},
+    history::KeptFor,
+    reconcile::Error,
+    served::Id,
+};
+
+/// One object on its way through apply.
+pub(crate) struct Run<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) id: Id,
+    pub(crate) record: Record,
+}
+
+impl<'a> Run<'a> {
+    /// One that begins with what the ledger knows.
+    pub(crate) async fn new(context: &'a Context, id: Id) -> Self {
+        let record = context.ledger.get(&id).await;
+        Self { context, id, record }
+    }
+
+    /// Writes the record, if it changed.
+    pub(crate) async fn save(&self) -> Result<(), Error> {
+        Ok(self.context.ledger.save(&self.id, &self.record).await?)
+    }
+
+    /// Every target stands in the ledger before the first write, and what was confirmed stands there after the last. A step that
+    /// fails ends its account's steps; when it is the key policy's, only what takes access away goes on.
+    pub(crate) async fn steps(&mut self, steps: &[Step], done: &mut Done) -> Result<(), Error> {
+        for target in steps.iter().flat_map(|step| &step.records) {
+            self.record.intend(target.clone());
+        }
+        self.save().await?;
+        for step in steps {
+            if step.action.revokes() || !done.forbids(step) {
+                self.step(step, done).await;
+            }
+        }
+        self.save().await
+    }
+
+    /// Takes back what left the spec of an object that is refused, unless the mode forbids it, and adds to the refusal what could not be.
+    pub(crate) async fn take_back(
+        &mut self,
+        mode: Mode,
+        steps: &[Step],
+        refusal: &mut Refusal,
+    ) -> Result<Vec<Notice>, Error> {
+        if mode == Mode::Observe || revoke::mode(&self.record, &self.context.all_accounts()) == Mode::Observe {
+            return Ok(Vec::new());
+        }
+        let mut done = Done::default();
+        self.steps(steps, &mut done).await?;
+        if let Some(trouble) = done.trouble() {
+            refusal.message = format!("{}; what left the spec could not be taken back: {trouble}", refusal.message);
+        }
+        Ok(done.notices)
+    }
+
+    fn confirm(&mut self, step: &Step, done: &Done) {
+        let now = now().0.as_second();
+        for target in &step.records {
+            self.record.confirm(target.clone());
+            if done.undone.contains(&target.resource) {
+                self.record.note_undone(&target.resource, now);
+            }
+        }
+    }
+
+    async fn step(&mut self, step: &Step, done: &mut Done) {
+        let ObjectName { namespace, name } = &self.id.name;
+        let span = tracing::info_span!(
+            "step", object.namespace = namespace, object.name = name, account.id = %step.account.id, step = %step.action
+        );
+        let keeper =
+            KeptFor { histories: &self.context.histories, object: &self.id.name, account_ref: &step.account.name };
+        let before: Vec<Option<Duration>> = step.forgets.iter().map(|resource| self.may_return(resource)).collect();
+        match self.context.aws.apply(step, &keeper, None).instrument(span.clone()).await {
+            Ok(outcome) => {
+                span.in_scope(|| tracing::info!(changed = outcome.changed, "done"));
+                self.confirm(step, done);
+                for (resource, before) in step.forgets.iter().zip(before) {
+                    self.forget(resource, before, done);
+                }
+                done.notices.extend(outcome.meanwhile.notices(&step.action));
+                done.meanwhile.extend(outcome.meanwhile);
+            }
+            Err(ApplyError::Failed(failure)) => {
+                span.in_scope(|| tracing::warn!(class = %failure.class, error = %failure, "a write failed"));
+                done.failures.push(failure);
+            }
+            Err(ApplyError::Refused(refusal)) => {
+                span.in_scope(|| tracing::warn!(reason = %refusal.reason, error = %refusal, "a write was not sent"));
+                done.blockers.push(Blocker { reason: refusal.reason, message: refusal.message });
+            }
+        }
+    }
+
+    /// Forgets what is gone, unless it may come back: then it stays in the ledger as something that may be there, and is taken away
+    /// again at the next look. It is gone for good when nothing could bring it back any more as the look began, and nothing can since.
+    fn forget(&mut self, resource: &Resource, before: Option<Duration>, done: &mut Done) {
+        let returns = before.max(self.may_return(resource));
+        let known = self.record.get(resource).cloned();
+        self.record.forget(resource);
+        if let Some(target) = known.filter(|_| returns.is_some()) {
+            self.record.intend(target);
+        }
+        done.returns = done.returns.max(returns);
+    }
+
+    /// How much longer a write that AWS has not answered may bring something back.
+    fn may_return(&self, resource: &Resource) -> Option<Duration> {
+        match resource {
+            Resource::Statement { key, sid } => self.context.aws.unanswered(key, sid),
+            _ => None,
+        }
+    }
+}
+
+/// What came of the steps of a plan.
+#[derive(Default)]
+pub(crate) struct Done {
+    /// Writes of ours that somebody undid, and that are made again.
+    pub(crate) undone: BTreeSet<Resource>,
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) blockers: Vec<Blocker>,
+    pub(crate) notices: Vec<Notice>,
+    /// How much longer something that was taken away may come back.
+    pub(crate) returns: Option<Duration>,
+    pub(crate) meanwhile: Meanwhile,
+}
+
+impl Done {
+    /// Adds what came of further steps of the same plan.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.failures.extend(other.failures);
+        self.blockers.extend(other.blockers);
+        self.notices.extend(other.notices);
+        self.returns = self.returns.max(other.returns);
+        self.meanwhile.extend(other.meanwhile);
+    }
+
+    /// Why something could not be written, if something could not.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        let failures = self.failures.iter().map(ToString::to_string);
+        let mut told: Vec<String> =
+            failures.chain(self.blockers.iter().map(|blocker| blocker.message.clone())).collect();
+        // One closed account fails every step in it with the same words.
+        told.dedup();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+
+    /// Whether AWS refuses the key policy because of what it says.
+    pub(crate) fn is_key_refused(&self) -> bool {
+        let refused =
+            |failure: &Failure| failure.action == "kms:PutKeyPolicy" && failure.class == Class::UserActionNeeded;
+        !self.blockers.is_empty() || self.failures.iter().any(refused)
+    }
+
+    /// Whether what already failed keeps a step from being made that gives access.
+    fn forbids(&self, step: &Step) -> bool {
+        let key_half = |failure: &Failure| failure.action.starts_with("kms:");
+        let hinders = |failure: &Failure| failure.account == step.account.id || key_half(failure);
+        !self.blockers.is_empty() || self.failures.iter().any(hinders)
+    }
+}

@@ -1,0 +1,67 @@
+//! Who is looked at because somebody else changed.
+
+use std::collections::BTreeSet;
+
+use kube::{Resource as _, ResourceExt as _, runtime::reflector::ObjectRef};
+use sharedkey_api::{AwsAccount, ExternalSecret, SharedKey};
+use sharedkey_engine::accounts;
+
+use crate::{context::Context, patch, served::Served};
+
+/// Whether any rule of the account is for the object's namespace. To all others it is as if it did not exist: they neither
+/// keep it nor make it be looked at.
+pub(crate) fn is_open_to<K: Served>(account: &AwsAccount, object: &K, context: &Context) -> bool {
+    let namespace = object.namespace().unwrap_or_default();
+    let labels = context.namespace_labels(&namespace);
+    accounts::opens(&account.spec, &accounts::Namespace { name: &namespace, labels: &labels })
+}
+
+/// Wakes the accounts that an object names and may use: they have a user more or less.
+pub(crate) fn accounts_of<K: Served>(object: &K, context: &Context) {
+    let named = object.account_names().into_iter().filter_map(|name| context.accounts.get(&ObjectRef::new(name)));
+    for account in named.filter(|account| is_open_to(account, object, context)) {
+        // Only the first user is urgent: it keeps the account. That it has one more or less is told soon.
+        if patch::has_finalizer(&*account) {
+            // The receiver lives as long as the controller.
+            let _ = context.recount_accounts.send(ObjectRef::from_obj(&*account));
+        } else {
+            context.accounts.wake(&account);
+        }
+    }
+}
+
+/// Wakes every object that names an account, or another `AwsAccount` of the same one: the guardrails of all of them hold.
+pub(crate) fn users_of(account: &AwsAccount, context: &Context) {
+    let accounts = context.accounts.all();
+    let same = accounts.iter().filter(|other| other.spec.account_id == account.spec.account_id);
+    let names: BTreeSet<String> = same.map(|other| other.name_any()).chain([account.name_any()]).collect();
+    context.keys.wake_where(|key| names_any(key, &names));
+    context.secrets.wake_where(|secret| names_any(secret, &names));
+}
+
+fn names_any<K: Served>(object: &K, accounts: &BTreeSet<String>) -> bool {
+    object.account_names().into_iter().any(|name| accounts.contains(name))
+}
+
+/// Wakes every object of a namespace.
+pub(crate) fn inhabitants_of(namespace: &str, context: &Context) {
+    context.keys.wake_where(|key| key.namespace().as_deref() == Some(namespace));
+    context.secrets.wake_where(|secret| secret.namespace().as_deref() == Some(namespace));
+}
+
+/// Wakes the secrets that a key encrypts: what they may say of it changed, in its spec or in its status.
+pub(crate) fn secrets_of(key: &SharedKey, context: &Context) {
+    context.secrets.wake_where(|secret| uses(secret, key));
+}
+
+/// Wakes the keys that are waiting for a secret to let go of them.
+pub(crate) fn leaving_keys_of(secret: &ExternalSecret, context: &Context) {
+    context.keys.wake_where(|key| key.is_leaving() && uses(secret, key));
+}
+
+/// Whether an `ExternalSecret` names a `SharedKey`, for itself or for a replica.
+pub(crate) fn uses(secret: &ExternalSecret, key: &SharedKey) -> bool {
+    let keys = secret.spec.replicas.iter().map(|replica| &replica.key).chain([&secret.spec.key]);
+    let mut named = keys.filter_map(|key| key.shared_key_ref.as_ref());
+    secret.namespace() == key.namespace() && named.any(|reference| Some(&reference.name) == key.meta().name.as_ref())
+}
