@@ -281,7 +281,14 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         let mut kubectl = self.home.world.control_plane.kubectl_command();
-        kubectl.args(["delete", "sharedkeys", "--all", "--wait=false", "--namespace", &self.namespace]);
+        kubectl.args([
+            "delete",
+            "sharedkeys,externalsecrets.sharedkey.dev",
+            "--all",
+            "--wait=false",
+            "--namespace",
+            &self.namespace,
+        ]);
         // Whether it worked is no story's business.
         let _ = kubectl.stdout(Stdio::null()).stderr(Stdio::null()).status();
     }

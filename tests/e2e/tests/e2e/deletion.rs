@@ -5,7 +5,7 @@ mod combined;
 use anyhow::{Context as _, Result, bail};
 use kube::api::DeleteParams;
 use serde_json::json;
-use sharedkey_api::{ABANDON, SharedKeyStatus, conditions::Reason};
+use sharedkey_api::{ABANDON, RELEASE_SECRETS, SharedKeyStatus, conditions::Reason};
 use sharedkey_e2e::{Hands, Stage, allowed, condition, denied, has_sid, key_document, says, statement};
 use sharedkey_harness::aws::Probe;
 
@@ -211,4 +211,40 @@ async fn what_is_gone_already_does_not_keep_the_object() -> Result<()> {
     denied(&stage.as_user().await?, &probe).await?;
     assert_eq!(Hands::of(&stage.partner.account).inline(&stage.user).await?.len(), 0);
     Ok(())
+}
+
+/// An ExternalSecret that names the key.
+async fn secret_under_the_key(stage: &Stage, name: &str) -> Result<()> {
+    let spec = json!({
+        "accountRef": {"name": stage.owner.name}, "region": stage.key.region, "secretName": format!("orders/{name}"),
+        "sharedKeyRef": {"name": "orders"},
+    });
+    stage.keep_secret(name, spec).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_stays_shared_for_as_long_as_a_secret_names_it() -> Result<()> {
+    let (stage, probe) = shared("aws-cn").await?;
+    secret_under_the_key(&stage, "first").await?;
+    secret_under_the_key(&stage, "second").await?;
+    ask_for_the_end(&stage).await?;
+    says(&waiting(&stage, "first, second").await?, &["ExternalSecret", &format!("{RELEASE_SECRETS}=true")])?;
+    stage.delete_secret("first").await?;
+    waiting(&stage, ": second (").await?;
+    allowed(&stage.as_role().await?, &probe).await?;
+    stage.delete_secret("second").await?;
+    stage.gone("orders").await?;
+    denied(&stage.as_role().await?, &probe).await
+}
+
+#[tokio::test]
+async fn a_key_that_a_secret_names_goes_if_it_is_told_to() -> Result<()> {
+    let (stage, probe) = shared("aws").await?;
+    secret_under_the_key(&stage, "db").await?;
+    ask_for_the_end(&stage).await?;
+    waiting(&stage, ": db (").await?;
+    stage.annotate("orders", RELEASE_SECRETS, "true").await?;
+    stage.gone("orders").await?;
+    denied(&stage.as_role().await?, &probe).await
 }
