@@ -44,7 +44,6 @@ use std::{
 };
 
 use sharedkey_engine::{desired::Account, ledger::Resource, problem::Reading};
-use sharedkey_policy::PolicyDocument;
 use tokio::time::Instant;
 
 pub use access::{Access, Endpoints, Method, TokenError, TokenSource};
@@ -56,15 +55,8 @@ pub use sts::CallerIdentity;
 pub use value::SecretValue;
 
 use self::{
-    apply::PolicyLocks,
-    iam::Iam,
-    meter::Meter,
-    observe::Caches,
-    recent::{Part, Recent, Subject},
-    registry::Registry,
-    sdk::Sdk,
-    shared::Shared,
-    unanswered::Unanswered,
+    apply::PolicyLocks, iam::Iam, meter::Meter, observe::Caches, recent::Recent, registry::Registry, sdk::Sdk,
+    shared::Shared, unanswered::Unanswered,
 };
 
 /// What admins may set.
@@ -139,19 +131,19 @@ impl Aws {
         Iam::new(&reach).account_summary().await
     }
 
-    /// How much longer a statement that is taken out of a policy may come back: a write that states it was sent, and AWS has not said
-    /// what became of it. None when there is no such write, or it is too old to be performed.
-    pub fn unanswered(&self, statement: &Resource) -> Option<Duration> {
-        let (policy, sid) = match statement {
-            Resource::Statement { key, sid } => (Subject::KeyPolicy(key.clone()), sid),
-            Resource::SecretStatement { secret, sid } => (Subject::Secret(secret.clone(), Part::Policy), sid),
-            _ => return None,
-        };
-        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).of(&policy, sid, Instant::now())
+    /// How much longer something that is taken away may come back: a write that makes it was sent, and AWS has not said what became of
+    /// it. None when there is no such write, or it is too old to be performed.
+    pub fn unanswered(&self, resource: &Resource) -> Option<Duration> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).of(resource, Instant::now())
     }
 
-    fn note_unanswered(&self, policy: &Subject, document: &PolicyDocument, sent: Instant) {
-        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).note(policy, document, sent, Instant::now());
+    fn note_unanswered(&self, made: impl IntoIterator<Item = Resource>, sent: Instant) {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).note(made, sent, Instant::now());
+    }
+
+    /// It is there, so the write was performed.
+    fn note_seen(&self, resource: &Resource) {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).performed(resource);
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {

@@ -3,12 +3,9 @@
 //! Joined with a character that no part can contain, and cut with a digest of the whole where too long, so that two
 //! objects never share a name.
 
-use std::{
-    collections::BTreeMap,
-    fmt::{self, Write as _},
-    str::FromStr,
-};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sharedkey_policy::Sid;
@@ -252,22 +249,14 @@ pub fn digest(parts: &[&str]) -> String {
         hasher.update(part.len().to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    hex(&hasher.finalize()[..20])
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    HEXLOWER.encode(&hasher.finalize()[..20])
 }
 
 fn shorten(name: String, max: usize) -> String {
     if name.len() <= max {
         return name;
     }
-    let tail = hex(&Sha256::digest(name.as_bytes())[..TAIL / 2]);
+    let tail = HEXLOWER.encode(&Sha256::digest(name.as_bytes())[..TAIL / 2]);
     format!("{}-{tail}", &name[..max - TAIL - 1])
 }
 

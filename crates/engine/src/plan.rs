@@ -162,12 +162,14 @@ pub enum Action {
         /// The tags.
         tags: BTreeMap<String, String>,
     },
-    /// Removes tags of ours from a secret that stays.
+    /// Removes the tags that say whose it is from a secret that stays.
     UntagSecret {
-        /// The secret; another one of its name is left alone.
-        secret: SecretArn,
-        /// Their keys.
-        keys: BTreeSet<String>,
+        /// The secret by its name, for its ARN may never have been learnt.
+        secret: SecretName,
+        /// Its ARN, where it was learnt; another secret of the name is left alone. Where it was not, all of the tags have to be there.
+        arn: Option<SecretArn>,
+        /// The tags. One with another value is somebody else's by now, and stays.
+        tags: BTreeMap<String, String>,
     },
     /// Merges into the resource policy of a secret as it then is. Where nothing is left in it, it is deleted.
     PutResourcePolicy {
@@ -257,8 +259,8 @@ impl std::fmt::Display for Action {
             Self::TagSecret { secret, tags } => {
                 write!(f, "tag secret {secret}: {}", tags.keys().cloned().collect::<Vec<_>>().join(", "))
             }
-            Self::UntagSecret { secret, keys } => {
-                write!(f, "untag secret {secret}: {}", keys.iter().cloned().collect::<Vec<_>>().join(", "))
+            Self::UntagSecret { secret, tags, .. } => {
+                write!(f, "untag secret {secret}: {}", tags.keys().cloned().collect::<Vec<_>>().join(", "))
             }
             Self::PutResourcePolicy { secret, edit, .. } => {
                 write!(f, "write the resource policy of {secret}{}", Sids(edit))

@@ -38,6 +38,14 @@ pub struct Failure {
     pub message: String,
 }
 
+impl Failure {
+    /// Whether a write was refused because the secret is scheduled for deletion: until it is gone or restored nobody can write it, and
+    /// nobody can read it (D§5.7).
+    pub fn is_of_leaving_secret(&self) -> bool {
+        self.code == "InvalidRequestException" && self.message.contains("marked for deletion")
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { account, action, resource, code, message, class } = self;

@@ -89,7 +89,7 @@ async fn assume_role(secrets: &Secrets<'_>, role: &AssumeRole) -> Result<Method,
 /// Endpoints receive signed requests, so they count only where whoever started the operator allowed them.
 fn endpoints(args: &Args, spec: &AwsAccountSpec) -> Result<Endpoints, NoAccess> {
     let Some(stated) = &spec.endpoints else { return Ok(Endpoints::default()) };
-    let all = [&stated.kms, &stated.iam, &stated.sts];
+    let all = [&stated.kms, &stated.iam, &stated.sts, &stated.secrets_manager];
     let refused = |flag: &str, what: &str| {
         no_access(Reason::EndpointOverrideNotAllowed, format!("{what}, and the operator was not started with {flag}"))
     };
@@ -100,7 +100,12 @@ fn endpoints(args: &Args, spec: &AwsAccountSpec) -> Result<Endpoints, NoAccess> 
     if all.iter().any(plain) && !args.allow_insecure_endpoints {
         return Err(refused("--allow-insecure-endpoints", "an endpoint is not https"));
     }
-    Ok(Endpoints { kms: stated.kms.clone(), iam: stated.iam.clone(), sts: stated.sts.clone(), secrets_manager: None })
+    Ok(Endpoints {
+        kms: stated.kms.clone(),
+        iam: stated.iam.clone(),
+        sts: stated.sts.clone(),
+        secrets_manager: stated.secrets_manager.clone(),
+    })
 }
 
 struct Secrets<'a> {

@@ -17,8 +17,16 @@ use sharedkey_engine::{accounts::Accounts, desired::Account, ledger::CONTENDED_W
 use tokio::sync::{OnceCell, mpsc};
 
 use crate::{
-    accounts, args::Args, backoffs::Backoffs, events::Events, history::Histories, ledger::Ledger, looks::Looks,
-    metrics::Metrics, objects::Objects,
+    accounts,
+    args::Args,
+    backoffs::Backoffs,
+    events::Events,
+    history::Histories,
+    ledger::Ledger,
+    looks::Looks,
+    metrics::Metrics,
+    objects::Objects,
+    secrets::{HashKey, Watches},
 };
 
 /// What every reconcile shares.
@@ -39,6 +47,10 @@ pub(crate) struct Context {
     /// What the last looks at the accounts showed.
     pub(crate) looks: Looks,
     pub(crate) backoffs: Backoffs,
+    /// The Kubernetes Secrets that values come from.
+    pub(crate) watches: Watches,
+    /// The key under which values are hashed.
+    pub(crate) hash_key: HashKey,
     pub(crate) known: OnceCell<()>,
 }
 

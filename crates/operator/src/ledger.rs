@@ -164,7 +164,7 @@ impl Ledger {
 }
 
 fn is_empty(record: &Record) -> bool {
-    record.targets.is_empty() && record.key.is_none()
+    record.targets.is_empty() && record.key.is_none() && record.target.is_none()
 }
 
 /// A record that cannot be read stops the start: without it, what was shared would be forgotten in silence.

@@ -19,6 +19,7 @@ mod patch;
 mod putting_back;
 mod reconcile;
 mod run;
+mod secrets;
 mod served;
 mod shared_key;
 mod sharing;

@@ -17,11 +17,14 @@ use prometheus_client::{
 };
 use sharedkey_api::{Drift, DriftKind, ExternalSecret, SharedKey, conditions::ConditionType};
 use sharedkey_aws::CallObserver;
-use sharedkey_engine::{ledger::Kind as ObjectKind, summarise::condition};
+use sharedkey_engine::{
+    ledger::Kind as ObjectKind,
+    summarise::{Status, condition},
+};
 use sharedkey_policy::AccountId;
 use strum::IntoEnumIterator as _;
 
-use crate::served::{Report, Served};
+use crate::served::Served;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Reconcile {
@@ -134,8 +137,8 @@ impl Seen {
     }
 
     fn of<K: Served>(object: &K) -> Self {
-        let drift = object.status().map(Report::drift).unwrap_or_default().iter().map(|Drift { kind, .. }| *kind);
-        let conditions = object.status().map(Report::conditions).unwrap_or_default();
+        let drift = object.status().map(Status::drift).unwrap_or_default().iter().map(|Drift { kind, .. }| *kind);
+        let conditions = object.status().map(Status::conditions).unwrap_or_default();
         Self { kind: K::KIND, ready: readiness(conditions), drift: drift.collect() }
     }
 }

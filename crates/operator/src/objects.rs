@@ -55,6 +55,13 @@ where
         let _ = self.wake.send(ObjectRef::from_obj(object));
     }
 
+    /// What has one looked at by its name, from wherever.
+    pub(crate) fn waker(&self) -> impl Fn(ObjectRef<K>) + Send + Sync + 'static {
+        let wake = self.wake.clone();
+        // The receiver lives as long as the controller.
+        move |object| drop(wake.send(object))
+    }
+
     /// Has all looked at for which something holds.
     pub(crate) fn wake_where(&self, which: impl Fn(&K) -> bool) {
         self.all().iter().filter(|object| which(object)).for_each(|object| self.wake(object));

@@ -12,13 +12,13 @@ use sharedkey_engine::{
     ledger::{Record, Resource},
     problem::{Class, Failure},
     revoke,
-    summarise::Notice,
+    summarise::{self, Notice},
 };
 
 use crate::{
     context::{Context, later, now},
     patch,
-    reconcile::{Error, Reconciled, publish},
+    reconcile::{Error, Reconciled, publish, told},
     steps::{Done, Run},
 };
 
@@ -89,6 +89,10 @@ async fn blocked<K: Reconciled>(object: &K, run: &Run<'_>, why: &str, failures: 
         let why = format!("the accounts could not be reached for {seconds} s ({why})");
         return release(object, run, Some(remains(record, &why))).await;
     }
+    if !failures.is_empty() && failures.iter().all(Failure::is_of_leaving_secret) {
+        let why = "the secret is scheduled for deletion, and until it is gone or restored AWS lets nobody change it";
+        return release(object, run, Some(remains(record, why))).await;
+    }
     // The texts of AWS come last: a condition's message is bounded, and these are long.
     let advice =
         if owners_half { format!(" (annotate it with {ABANDON}=true to let go of it)") } else { String::new() };
@@ -102,18 +106,24 @@ async fn blocked<K: Reconciled>(object: &K, run: &Run<'_>, why: &str, failures: 
 async fn settling<K: Reconciled>(object: &K, run: &Run<'_>, returns: Duration) -> Result<Action, Error> {
     let Run { context, record, .. } = run;
     let message = format!(
-        "being deleted, gone from AWS; a write of the key policy that AWS has not answered may still be performed, so it is looked at once \
-         more at {} (annotate it with {ABANDON}=true to let go of it): {}",
+        "being deleted, gone from AWS; a write that AWS has not answered may still be performed, so it is looked at once more at {} \
+         (annotate it with {ABANDON}=true to let go of it): {}",
         later(returns),
         beginning(record),
     );
-    publish(object, context, &object.deleting(&now(), Reason::Deleting, &message)).await?;
+    say(object, context, &message).await?;
     Ok(Action::requeue(returns))
+}
+
+/// Says what the end waits for.
+async fn say<K: Reconciled>(object: &K, context: &Context, message: &str) -> Result<(), Error> {
+    let now = now();
+    publish(object, context, &summarise::deleting(&told(object, &now), Reason::Deleting, message)).await
 }
 
 /// Says what the end waits for, and tries again.
 async fn wait<K: Reconciled>(object: &K, context: &Context, message: &str, class: Class) -> Result<Action, Error> {
-    publish(object, context, &object.deleting(&now(), Reason::Deleting, message)).await?;
+    say(object, context, message).await?;
     Ok(Action::requeue(context.backoffs.wait(&object.id().to_string(), class)))
 }
 

@@ -9,13 +9,13 @@ use std::{
 use futures::FutureExt as _;
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::runtime::controller::Action;
-use sharedkey_api::conditions::{ConditionType, Reason};
+use sharedkey_api::conditions::ConditionType;
 use sharedkey_engine::{
     backoff,
     ledger::Record,
     plan::Step,
     problem::Class,
-    summarise::{Next, Summary, condition},
+    summarise::{self, Next, Status as _, Summary, condition},
 };
 use tokio::time::{Instant, timeout};
 
@@ -37,6 +37,9 @@ pub(crate) const SHARED_READING: Duration = Duration::from_secs(5);
 pub(crate) enum Error {
     #[error("the Kubernetes API server refused: {0}")]
     Kubernetes(#[from] kube::Error),
+    /// The text is ours: what the API server says of a Secret may repeat it.
+    #[error("the Kubernetes API server did not serve {0}")]
+    Secret(String),
     #[error("not finished within {} s", LONGEST.as_secs())]
     Timeout,
 }
@@ -57,9 +60,6 @@ pub(crate) trait Reconciled: Served {
 
     /// What statements of others still allow to those with whom it was shared.
     fn others(&self, run: &Run<'_>) -> impl Future<Output = Option<String>> + Send;
-
-    /// Its status while it waits for its end.
-    fn deleting(&self, now: &Time, reason: Reason, message: &str) -> Summary<Self::Status>;
 }
 
 /// Reconciles one object, and says when to look at it again.
@@ -99,6 +99,16 @@ async fn carry_out<K: Reconciled>(object: &K, context: &Context) -> Result<Actio
     let summary = object.share(context).await?;
     publish(object, context, &summary).await?;
     Ok(again(object, context, &summary))
+}
+
+/// What the summary has to know of an object.
+pub(crate) fn told<'a, K: Served>(object: &'a K, now: &'a Time) -> summarise::Context<'a, K::Status> {
+    summarise::Context {
+        generation: object.meta().generation,
+        now,
+        previous: object.status(),
+        request: object.request(),
+    }
 }
 
 /// How old a reading may be for this reconcile.

@@ -21,6 +21,7 @@ use kube::{
 };
 use sharedkey_api::{AwsAccount, ExternalSecret, SharedKey};
 use sharedkey_aws::{Aws, Options, Rates};
+use sharedkey_engine::names::ObjectName;
 use tokio::{
     signal::unix,
     sync::{OnceCell, mpsc},
@@ -41,6 +42,8 @@ use crate::{
     objects::Objects,
     putting_back,
     reconcile::{Reconciled, after_error, reconcile},
+    secrets::{Changed, HashKey, Watches},
+    served::Served as _,
     streams,
     tokens::ServiceAccountTokens,
     waking,
@@ -66,13 +69,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let served = health::serve(args.health_addr, Health { metrics: metrics.clone(), ready: ready.clone() }).await?;
     let ledger = Ledger::load(client.clone(), &args.operator_namespace, args.owner_id.clone()).await?;
     let (keys, woken_keys) = Objects::new(keys);
-    let (secrets, _woken_secrets) = Objects::new(secrets);
+    let (secrets, woken_secrets) = Objects::new(secrets);
     let (accounts, woken_accounts) = Objects::new(accounts);
     let (recount_accounts, recounted_accounts) = mpsc::unbounded_channel();
     let context = Arc::new(Context {
         aws: connect(&args, &client, &metrics),
         histories: Histories::new(client.clone(), &args.operator_namespace, args.owner_id.clone()),
         events: Events::new(client.clone()),
+        watches: Watches::new(client.clone(), changed(&secrets)),
+        hash_key: HashKey::load(client.clone(), &args.operator_namespace).await?,
         args,
         client,
         ledger,
@@ -91,7 +96,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let controllers = async {
         tokio::join!(
             run_keys(&context, key_changes, woken_keys, &stop),
-            run_secrets(&context, secret_changes, &stop),
+            run_secrets(&context, secret_changes, woken_secrets, &stop),
             run_accounts(&context, account_changes, woken_accounts, recounted_accounts, &stop),
             wake_namespaces(&context, namespace_changes, &stop),
             putting_back::run(&context, &stop),
@@ -148,17 +153,28 @@ async fn run_keys(
     serve(context, &context.keys, changes, woken, stop).await;
 }
 
-async fn run_secrets(context: &Arc<Context>, changes: impl Changes<ExternalSecret>, stop: &CancellationToken) {
+async fn run_secrets(
+    context: &Arc<Context>,
+    changes: impl Changes<ExternalSecret>,
+    woken: mpsc::UnboundedReceiver<ObjectRef<ExternalSecret>>,
+    stop: &CancellationToken,
+) {
     let others = context.clone();
     let changes = changes.inspect(move |change| {
         if let Ok(secret) = change {
             waking::leaving_keys_of(secret, &others);
+            if secret.is_leaving() {
+                others.watches.release(&secret.id().name);
+            }
         }
     });
-    tokio::select! {
-        () = changes.for_each(|_| future::ready(())) => {}
-        () = stop.cancelled() => {}
-    }
+    serve(context, &context.secrets, changes, woken, stop).await;
+}
+
+/// Wakes an ExternalSecret the source of which changed.
+fn changed(secrets: &Objects<ExternalSecret>) -> Changed {
+    let waker = secrets.waker();
+    Arc::new(move |object: &ObjectName| waker(ObjectRef::new(&object.name).within(&object.namespace)))
 }
 
 /// What a watch tells.

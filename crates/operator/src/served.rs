@@ -2,13 +2,13 @@
 
 use std::{fmt, fmt::Debug, time::Duration};
 
-use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::Condition};
+use k8s_openapi::NamespaceResourceScope;
 use kube::{Resource, ResourceExt as _};
 use serde::{Serialize, de::DeserializeOwned};
 use sharedkey_api::{
-    Drift, ExternalSecret, ExternalSecretStatus, FLUX_REQUESTED_AT, RECONCILE_REQUESTED_AT, SharedKey, SharedKeyStatus,
+    ExternalSecret, ExternalSecretStatus, FLUX_REQUESTED_AT, RECONCILE_REQUESTED_AT, SharedKey, SharedKeyStatus,
 };
-use sharedkey_engine::{ledger::Kind, names::ObjectName};
+use sharedkey_engine::{ledger::Kind, names::ObjectName, summarise::Status};
 
 /// An object among those of all kinds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,7 +72,7 @@ pub(crate) trait Served:
 
     /// Whether somebody asks for a look that nobody has taken yet.
     fn is_requested(&self) -> bool {
-        let handled = self.status().and_then(Report::last_handled);
+        let handled = self.status().and_then(Status::last_handled);
         self.request().is_some_and(|request| handled != Some(request))
     }
 
@@ -126,35 +126,17 @@ impl Served for ExternalSecret {
     }
 }
 
-/// What every status has.
-pub(crate) trait Report: PartialEq + Serialize + Send + Sync {
-    /// Its conditions.
-    fn conditions(&self) -> &[Condition];
-    /// What differs, as far as status has room for it.
-    fn drift(&self) -> &[Drift];
+/// What every status has, beyond what it is summarised with.
+pub(crate) trait Report: Status + PartialEq + Serialize + Send + Sync {
     /// How much differs.
     fn drift_count(&self) -> i64;
-    /// The request that was handled last.
-    fn last_handled(&self) -> Option<&str>;
     /// The key, the readings of which objects share.
     fn key(&self) -> Option<&str>;
 }
 
 impl Report for SharedKeyStatus {
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-
-    fn drift(&self) -> &[Drift] {
-        &self.drift
-    }
-
     fn drift_count(&self) -> i64 {
         self.drift_count
-    }
-
-    fn last_handled(&self) -> Option<&str> {
-        self.last_handled_reconcile_at.as_deref()
     }
 
     fn key(&self) -> Option<&str> {
@@ -163,20 +145,8 @@ impl Report for SharedKeyStatus {
 }
 
 impl Report for ExternalSecretStatus {
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-
-    fn drift(&self) -> &[Drift] {
-        &self.drift
-    }
-
     fn drift_count(&self) -> i64 {
         self.drift_count
-    }
-
-    fn last_handled(&self) -> Option<&str> {
-        self.last_handled_reconcile_at.as_deref()
     }
 
     fn key(&self) -> Option<&str> {

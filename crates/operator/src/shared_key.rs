@@ -1,20 +1,13 @@
 //! A SharedKey from its first reconcile to its end: what it shared is removed, unless a secret still needs it.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
-use sharedkey_api::{DeletionPolicy, Mode, RELEASE_SECRETS, SharedKey, conditions::Reason};
-use sharedkey_engine::{
-    ledger::Record,
-    overlap,
-    plan::Step,
-    revoke,
-    summarise::{self, Summary},
-};
+use sharedkey_api::{DeletionPolicy, Mode, RELEASE_SECRETS, SharedKey};
+use sharedkey_engine::{ledger::Record, overlap, plan::Step, revoke, summarise::Summary};
 
 use crate::{
     context::Context,
     reconcile::{Error, Reconciled, SHARED_READING},
-    sharing::{desired, share, told},
+    sharing::{desired, share},
     steps::Run,
     waking,
 };
@@ -66,13 +59,9 @@ impl Reconciled for SharedKey {
     }
 
     /// An object that may no longer be told of others is not.
-    async fn others(&self, Run { context, id, record }: &Run<'_>) -> Option<String> {
+    async fn others(&self, Run { context, id, record, .. }: &Run<'_>) -> Option<String> {
         let desired = desired(self, context, id, record).ok()?;
         let observed = context.aws.observe(&desired, record, SHARED_READING).await;
         overlap::remaining(&desired, &observed)
-    }
-
-    fn deleting(&self, now: &Time, reason: Reason, message: &str) -> Summary {
-        summarise::deleting(&told(self, now), reason, message)
     }
 }

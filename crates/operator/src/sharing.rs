@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use sharedkey_api::{Quotas, SharedKey};
 use sharedkey_engine::{
@@ -23,7 +22,7 @@ use sharedkey_engine::{
 
 use crate::{
     context::{Context, now},
-    reconcile::{Error, freshness},
+    reconcile::{Error, freshness, told},
     served::{Id, Served},
     steps::{Done, Run},
 };
@@ -75,16 +74,6 @@ pub(crate) fn desired(object: &SharedKey, context: &Context, id: &Id, record: &R
         record,
         owner_id: &context.args.owner_id,
     })
-}
-
-/// What the summary has to know of the object.
-pub(crate) fn told<'a>(object: &'a SharedKey, now: &'a Time) -> summarise::Context<'a> {
-    summarise::Context {
-        generation: object.metadata.generation,
-        now,
-        previous: object.status.as_ref(),
-        request: object.request(),
-    }
 }
 
 /// What IAM allows in the accounts that an object delegates in, as far as it is known.
@@ -156,7 +145,7 @@ async fn apply(
     }
     let mut done = Done { undone: undone(&comparison), ..Done::default() };
     run.steps(&plan.steps, &mut done).await?;
-    if let Some(retreat) = plan.retreat.take_if(|_| done.is_key_refused()) {
+    if let Some(retreat) = plan.retreat.take_if(|_| done.is_policy_refused()) {
         // On a sheet of its own: what was refused would forbid it.
         let mut retreated = Done { undone: done.undone.clone(), ..Done::default() };
         run.steps(&[retreat], &mut retreated).await?;

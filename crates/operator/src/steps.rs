@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use sharedkey_api::Mode;
-use sharedkey_aws::ApplyError;
+use sharedkey_aws::{ApplyError, SecretValue};
 use sharedkey_engine::{
     ledger::{Record, Resource},
     meanwhile::Meanwhile,
@@ -23,18 +23,23 @@ use crate::{
     served::Id,
 };
 
+/// Writes of what the owner allows: without it nothing is given on the other side.
+const OWNERS_HALVES: [&str; 2] = ["kms:PutKeyPolicy", "secretsmanager:PutResourcePolicy"];
+
 /// One object on its way through apply.
 pub(crate) struct Run<'a> {
     pub(crate) context: &'a Context,
     pub(crate) id: Id,
     pub(crate) record: Record,
+    /// The value of a secret, for the steps that write it.
+    pub(crate) value: Option<SecretValue>,
 }
 
 impl<'a> Run<'a> {
     /// One that begins with what the ledger knows.
     pub(crate) async fn new(context: &'a Context, id: Id) -> Self {
         let record = context.ledger.get(&id).await;
-        Self { context, id, record }
+        Self { context, id, record, value: None }
     }
 
     /// Writes the record, if it changed.
@@ -43,7 +48,7 @@ impl<'a> Run<'a> {
     }
 
     /// Every target stands in the ledger before the first write, and what was confirmed stands there after the last. A step that
-    /// fails ends its account's steps; when it is the key policy's, only what takes access away goes on.
+    /// fails ends its account's steps; when it is the owner's half, only what takes access away goes on.
     pub(crate) async fn steps(&mut self, steps: &[Step], done: &mut Done) -> Result<(), Error> {
         for target in steps.iter().flat_map(|step| &step.records) {
             self.record.intend(target.clone());
@@ -93,7 +98,7 @@ impl<'a> Run<'a> {
         let keeper =
             KeptFor { histories: &self.context.histories, object: &self.id.name, account_ref: &step.account.name };
         let before: Vec<Option<Duration>> = step.forgets.iter().map(|resource| self.may_return(resource)).collect();
-        match self.context.aws.apply(step, &keeper, None).instrument(span.clone()).await {
+        match self.context.aws.apply(step, &keeper, self.value.as_ref()).instrument(span.clone()).await {
             Ok(outcome) => {
                 span.in_scope(|| tracing::info!(changed = outcome.changed, "done"));
                 self.confirm(step, done);
@@ -128,10 +133,7 @@ impl<'a> Run<'a> {
 
     /// How much longer a write that AWS has not answered may bring something back.
     fn may_return(&self, resource: &Resource) -> Option<Duration> {
-        match resource {
-            Resource::Statement { key, sid } => self.context.aws.unanswered(key, sid),
-            _ => None,
-        }
+        self.context.aws.unanswered(resource)
     }
 }
 
@@ -168,17 +170,19 @@ impl Done {
         (!told.is_empty()).then(|| told.join("; "))
     }
 
-    /// Whether AWS refuses the key policy because of what it says.
-    pub(crate) fn is_key_refused(&self) -> bool {
-        let refused =
-            |failure: &Failure| failure.action == "kms:PutKeyPolicy" && failure.class == Class::UserActionNeeded;
+    /// Whether AWS refuses the policy of the key or secret because of what it says.
+    pub(crate) fn is_policy_refused(&self) -> bool {
+        let refused = |failure: &Failure| {
+            OWNERS_HALVES.contains(&failure.action.as_str()) && failure.class == Class::UserActionNeeded
+        };
         !self.blockers.is_empty() || self.failures.iter().any(refused)
     }
 
     /// Whether what already failed keeps a step from being made that gives access.
     fn forbids(&self, step: &Step) -> bool {
-        let key_half = |failure: &Failure| failure.action.starts_with("kms:");
-        let hinders = |failure: &Failure| failure.account == step.account.id || key_half(failure);
+        let owners_half =
+            |failure: &Failure| failure.action.starts_with("kms:") || OWNERS_HALVES.contains(&failure.action.as_str());
+        let hinders = |failure: &Failure| failure.account == step.account.id || owners_half(failure);
         !self.blockers.is_empty() || self.failures.iter().any(hinders)
     }
 }

@@ -1,8 +1,8 @@
 //! A hash over structured text in which no two structures give the same bytes.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 /// SHA-256 over length-prefixed texts. The standard `Hash` is no substitute: it may change with the compiler.
@@ -43,10 +43,6 @@ impl Fingerprint {
 
     /// The first half of the hash: 128 bits tell statements apart, and stay readable in a status.
     pub(crate) fn hex(self) -> String {
-        self.0.finalize().iter().take(16).fold(String::new(), |mut hex, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        HEXLOWER.encode(&self.0.finalize()[..16])
     }
 }

@@ -26,7 +26,7 @@ pub use live::Live;
 pub use logins::Login;
 pub use operator::{ENDPOINT_FLAGS, Home, INTERVAL, OWNER_ID, Service, operator};
 pub use reported::{reconciles, statuses_written};
-pub use secrets::{has, told};
+pub use secrets::{Glance, has, told};
 pub use seen::{condition, is_for, says};
 pub use stage::{DEADLINE, Side, Stage, allowed, denied, is, is_settled, merge, spec};
 pub use traffic::{IN_ACCOUNTS, reads};

@@ -1,6 +1,8 @@
 //! What stories about ExternalSecrets need beyond a stage.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use aws_sdk_iam::error::ProvideErrorMetadata as _;
+use aws_sdk_iam::primitives::Blob;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
     Api,
@@ -8,11 +10,104 @@ use kube::{
 };
 use serde_json::{Value, json};
 use sharedkey_api::{Drift, DriftKind, ExternalSecret, ExternalSecretStatus, SECRETS_ROLE};
-use sharedkey_harness::{cluster::apply, wait_for, wait_for_object};
+use sharedkey_harness::{aws::Identity, cluster::apply, wait_for, wait_for_object};
 
-use crate::{DEADLINE, Stage};
+use crate::{
+    DEADLINE, Stage,
+    logins::{ROLE, documented},
+};
+
+/// What somebody sees who asks for the value of a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Glance {
+    /// The value.
+    Value(Vec<u8>),
+    /// `AccessDeniedException`, with AWS's reason.
+    Denied(String),
+    /// Any other refusal: a secret that does not exist, or that is scheduled for deletion.
+    Failed {
+        /// AWS's error code.
+        code: String,
+        /// AWS's message.
+        message: String,
+    },
+}
+
+impl Glance {
+    /// Asks for the value of a secret in the name of somebody. An `Err` is no answer of AWS at all.
+    pub async fn at(who: &Identity, secret: &str) -> Result<Self> {
+        let region = secret.split(':').nth(3).context("no ARN of a secret")?;
+        let client = who.in_region(region).secrets_manager();
+        let error = match client.get_secret_value().secret_id(secret).send().await {
+            Ok(answer) => {
+                let text = answer.secret_string.map(String::into_bytes);
+                let value = text.or(answer.secret_binary.map(Blob::into_inner));
+                return Ok(Self::Value(value.context("GetSecretValue answered without a value")?));
+            }
+            Err(error) if error.as_service_error().is_none() => return Err(error.into()),
+            Err(error) => error,
+        };
+        let message = error.message().unwrap_or_default().to_owned();
+        Ok(match error.code().unwrap_or_default() {
+            "AccessDeniedException" => Self::Denied(message),
+            code => Self::Failed { code: code.to_owned(), message },
+        })
+    }
+
+    /// Whether it is this value.
+    pub fn shows(&self, value: &[u8]) -> bool {
+        matches!(self, Self::Value(seen) if seen == value)
+    }
+
+    /// Whether AWS denies it.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Denied(_))
+    }
+}
 
 impl Stage {
+    /// A stage where the operator may keep secrets in both accounts.
+    pub async fn with_secrets(partition: &str) -> Result<Self> {
+        let stage = Self::new(partition).await?;
+        for account in [&stage.owner.account, &stage.partner.account] {
+            account.put_role_policy(ROLE, "secrets", &documented("secrets", account)?).await?;
+        }
+        Ok(stage)
+    }
+
+    /// A spec that shares the key with the role and the user of the partner, with roles of the owner, and with the operator's own
+    /// role in both accounts, which writes the secrets.
+    pub fn spec_for_secrets(&self, owners: &[&str]) -> Value {
+        let mut spec = self.spec();
+        let roles: Vec<Value> = owners.iter().map(|role| json!({"role": role})).collect();
+        let (owner, partner) = (json!({"name": self.owner.name}), json!({"name": self.partner.name}));
+        let writer = json!([{"role": ROLE}]);
+        let writes = ["kms:GenerateDataKey", "kms:Decrypt", "kms:Encrypt"];
+        if let Some(consumers) = spec["consumers"].as_array_mut() {
+            consumers.extend([
+                json!({"name": "owner", "accountRef": owner, "principals": roles}),
+                json!({"name": "writer-owner", "accountRef": owner, "principals": writer, "actions": writes}),
+                json!({
+                    "name": "writer-partner", "accountRef": partner, "principals": writer, "actions": writes,
+                    "delegation": "None",
+                }),
+            ]);
+        }
+        spec
+    }
+
+    /// Makes a secret under the shared key as the partner's user, with its own credentials, and returns its ARN.
+    pub async fn create_as_user(&self, name: &str, value: &[u8]) -> Result<String> {
+        let may = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "secretsmanager:CreateSecret", "Resource": "*"},
+        ]});
+        self.partner.account.put_user_policy("ExampleUser", "create-secrets", &may).await?;
+        let client = self.as_user().await?.in_region(&self.key.region).secrets_manager();
+        let text = String::from_utf8(value.to_vec())?;
+        let made = client.create_secret().name(name).kms_key_id(&self.key.arn).secret_string(text).send().await?;
+        made.arn.context("CreateSecret answered without an ARN")
+    }
+
     /// ExternalSecrets of the namespace.
     pub fn secrets(&self) -> Api<ExternalSecret> {
         Api::namespaced(self.client.clone(), &self.namespace)
@@ -83,8 +178,31 @@ impl Stage {
     pub async fn secret_drift(&self, name: &str, kind: DriftKind) -> Result<Drift> {
         let drift = |status: &ExternalSecretStatus| status.drift.iter().find(|drift| drift.kind == kind).cloned();
         let secret = self.wait_secret(name, &format!("drift {kind}"), |status| drift(status).is_some()).await?;
-        let found = secret.status.as_ref().and_then(drift);
-        found.ok_or_else(|| anyhow::anyhow!("it was there a moment ago"))
+        secret.status.as_ref().and_then(drift).context("it was there a moment ago")
+    }
+
+    /// Waits until an ExternalSecret stands still for a reason that a person has to remove, and returns what it says.
+    pub async fn secret_stalled(&self, name: &str, reason: &str) -> Result<String> {
+        let ready = |status: &ExternalSecretStatus| {
+            let mut conditions = status.conditions.iter();
+            conditions.find(|condition| condition.type_ == "Ready" && condition.reason == reason).cloned()
+        };
+        let secret = self
+            .wait_secret(name, &format!("Ready=False, {reason}"), |status| {
+                ready(status).is_some_and(|ready| ready.status == "False")
+            })
+            .await?;
+        Ok(secret.status.as_ref().and_then(ready).context("it was there a moment ago")?.message)
+    }
+
+    /// Waits until drift of a kind was healed in an ExternalSecret.
+    pub async fn secret_healed(&self, name: &str, kind: DriftKind) -> Result<()> {
+        let corrected = |status: &ExternalSecretStatus| {
+            let items = status.last_correction.iter().flat_map(|correction| &correction.items);
+            status.drift_count == 0 && items.into_iter().any(|item| item.kind == kind)
+        };
+        self.wait_secret(name, &format!("{kind} healed"), corrected).await?;
+        Ok(())
     }
 
     /// Deletes an ExternalSecret and waits until it is gone.

@@ -130,7 +130,9 @@ impl Stage {
             "defaultRegion": account.root().region(),
             "credentials": credentials,
             "endpoints": self.endpoints(account.root().region()),
-            "allow": [{"namespaces": {"names": [self.namespace]}, "keys": ["*"], "principals": ["*"]}],
+            "allow": [{
+                "namespaces": {"names": [self.namespace]}, "keys": ["*"], "principals": ["*"], "secrets": ["*"],
+            }],
         });
         merge(&mut spec, fields);
         self.put_account(&side.name, &spec).await?;
@@ -140,7 +142,7 @@ impl Stage {
     /// Where the strict AWS listens. STS is told the Region in the path, because an unsigned call has it nowhere else.
     pub fn endpoints(&self, region: &str) -> Value {
         let url = self.home.world.aws.url();
-        json!({"kms": url, "iam": url, "sts": format!("{url}/_region/{region}")})
+        json!({"kms": url, "iam": url, "secretsManager": url, "sts": format!("{url}/_region/{region}")})
     }
 
     /// Applies an `AwsAccount`.

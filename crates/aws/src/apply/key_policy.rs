@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sharedkey_engine::{
     history::{self, Entry},
+    ledger::Resource,
     names::OwnerId,
     problem::{Class, Failure, Reading},
     write::{self, Refusal, Scope},
@@ -45,6 +46,10 @@ impl Whole for KeyPolicy<'_> {
 
     fn partition(&self) -> Partition {
         self.key.partition()
+    }
+
+    fn statement(&self, sid: &str) -> Resource {
+        Resource::Statement { key: self.key.clone(), sid: sid.to_owned() }
     }
 
     async fn read(&self) -> Reading<Option<String>> {

@@ -142,7 +142,9 @@ impl Aws {
                 Ok(self.put_secret_value(Site::new(&reach, secret), token, value).await?)
             }
             Action::TagSecret { secret, tags } => Ok(self.tag_secret(Site::new(&reach, secret), tags).await?),
-            Action::UntagSecret { secret, keys } => Ok(self.untag_secret(Site::new(&reach, secret), keys).await?),
+            Action::UntagSecret { secret, arn, tags } => {
+                Ok(self.untag_secret(&reach, secret::Unwanted { secret, arn: arn.as_ref(), tags }).await?)
+            }
             Action::PutResourcePolicy { secret, owner, edit, unique_ids } => {
                 let manager = SecretsManager::new(&reach, secret.region());
                 self.put_whole(&SecretPolicy { manager, secret, owner, edit, unique_ids }).await
@@ -154,8 +156,8 @@ impl Aws {
                 Ok(self.remove_replicas(Site::new(&reach, secret), regions).await?)
             }
             Action::DeleteSecret { secret, arn, tags, window_days } => {
-                let unwanted = secret::Unwanted { secret, arn: arn.as_ref(), tags, window_days: *window_days };
-                Ok(self.delete_secret(&reach, unwanted).await?)
+                let unwanted = secret::Unwanted { secret, arn: arn.as_ref(), tags };
+                Ok(self.delete_secret(&reach, unwanted, *window_days).await?)
             }
         }
     }

@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sharedkey_engine::{
+    ledger::Resource,
     problem::{Class, Failure, Reading},
     secret::observed::Lag,
 };
 use sharedkey_policy::{KeyArn, Region, SecretArn, SecretName};
 use tokio::time::Instant;
 
-use super::Outcome;
+use super::{Outcome, may_have_happened};
 use crate::{
     Aws,
     reach::Reach,
@@ -51,13 +52,12 @@ pub(super) struct Wanted<'a> {
     pub(super) tags: &'a BTreeMap<String, String>,
 }
 
-/// The secret that is to go, as the step states it.
+/// The secret that is to go or to be let go, as the step states it.
 #[derive(Clone, Copy)]
 pub(super) struct Unwanted<'a> {
     pub(super) secret: &'a SecretName,
     pub(super) arn: Option<&'a SecretArn>,
     pub(super) tags: &'a BTreeMap<String, String>,
-    pub(super) window_days: i32,
 }
 
 impl Aws {
@@ -72,9 +72,13 @@ impl Aws {
         let value =
             token.map(|token| Ok((token, value.ok_or_else(|| no_value("CreateSecret", secret))?))).transpose()?;
         let manager = SecretsManager::new(reach, secret.region());
+        let sent = Instant::now();
         let answer = manager.create(NewSecret { name: secret.name(), description, key, tags }, value).await;
         let subject = Subject::Secret(secret.clone(), Part::Existence);
         self.wrote(subject, None, Some("present".into()), &answer);
+        if answer.as_ref().is_err_and(may_have_happened) {
+            self.note_unanswered([Resource::Secret { secret: secret.clone() }], sent);
+        }
         match answer {
             Ok(_) => Ok(Outcome::written()),
             // Somebody was quicker, or our own call was performed and its answer lost: the next look tells.
@@ -142,15 +146,18 @@ impl Aws {
         self.wrote_secret(&site, &before, &after, answer)
     }
 
-    /// Removes tags. Others stay.
-    pub(super) async fn untag_secret(&self, site: Site<'_>, keys: &BTreeSet<String>) -> Reading<Outcome> {
-        let Some(before) = site.look().await? else { return Ok(Outcome::unchanged()) };
+    /// Removes tags that say whose a secret is, as far as they still say so. Others stay.
+    pub(super) async fn untag_secret(&self, reach: &Reach, unwanted: Unwanted<'_>) -> Reading<Outcome> {
+        let Some((site, before)) = self.sought(reach, unwanted, "UntagResource").await? else {
+            return Ok(Outcome::unchanged());
+        };
+        let is_ours = |key: &str, value: &str| unwanted.tags.get(key).is_some_and(|ours| ours == value);
         let mut after = before.clone();
-        after.tags.retain(|key, _| !keys.contains(key));
+        after.tags.retain(|key, value| !is_ours(key, value));
         if self.is_so(&site, &before, &after) {
             return Ok(Outcome::unchanged());
         }
-        let keys: Vec<String> = keys.iter().cloned().collect();
+        let keys: Vec<String> = unwanted.tags.keys().filter(|key| !after.tags.contains_key(*key)).cloned().collect();
         let answer = site.manager.untag(&site.id, &keys).await;
         self.wrote_secret(&site, &before, &after, answer)
     }
@@ -193,35 +200,65 @@ impl Aws {
     }
 
     /// Schedules a secret for deletion, if it is still the one that is meant: of this ARN where that is known, and with these tags.
-    pub(super) async fn delete_secret(&self, reach: &Reach, unwanted: Unwanted<'_>) -> Reading<Outcome> {
-        let Unwanted { secret, arn, tags, window_days } = unwanted;
-        let manager = SecretsManager::new(reach, secret.region());
-        let id = arn.map_or_else(|| secret.name().to_owned(), ToString::to_string);
-        let Some(before) = manager.describe(&id).await? else {
-            let made = Subject::Secret(secret.clone(), Part::Existence);
-            return if self.recent().lags(&made, Instant::now(), || None) {
-                Err(not_seen("DeleteSecret", secret))
-            } else {
-                Ok(Outcome::unchanged())
-            };
+    pub(super) async fn delete_secret(
+        &self,
+        reach: &Reach,
+        unwanted: Unwanted<'_>,
+        window_days: i32,
+    ) -> Reading<Outcome> {
+        let Some((site, before)) = self.sought(reach, unwanted, "DeleteSecret").await? else {
+            return Ok(Outcome::unchanged());
         };
-        let lagging = self.secret_lags(secret, &before);
-        if before.deletion_date.is_some() && !lagging.contains(&Lag::Deletion) {
+        let lagging = self.secret_lags(site.secret, &before);
+        let is_scheduled = before.deletion_date.is_some() && !lagging.contains(&Lag::Deletion);
+        if is_scheduled || !self.carries(&site, &before, unwanted.tags, "DeleteSecret")? {
             return Ok(Outcome::unchanged());
         }
-        if !tags.iter().all(|(key, value)| before.tags.get(key) == Some(value)) {
-            return if lagging.contains(&Lag::Tags) {
-                Err(not_seen("DeleteSecret", secret))
-            } else {
-                Ok(Outcome::unchanged())
-            };
-        }
-        // By the ARN that carries the tags: meanwhile the name may be another one's.
-        let site = Site { id: before.arn.clone(), manager, secret };
         let mut after = before.clone();
         after.deletion_date = Some(String::new());
         let answer = site.manager.delete(&site.id, window_days).await;
         self.wrote_secret(&site, &before, &after, answer)
+    }
+
+    /// Looks for a secret that is to go: by its ARN where that is known, and else by its name, where its tags have to say that it is the
+    /// one. None where it is gone.
+    async fn sought<'a>(
+        &self,
+        reach: &'a Reach,
+        Unwanted { secret, arn, tags }: Unwanted<'a>,
+        operation: &str,
+    ) -> Reading<Option<(Site<'a>, Facts)>> {
+        let manager = SecretsManager::new(reach, secret.region());
+        let id = arn.map_or_else(|| secret.name().to_owned(), ToString::to_string);
+        let Some(facts) = manager.describe(&id).await? else {
+            let made = Subject::Secret(secret.clone(), Part::Existence);
+            return if self.recent().lags(&made, Instant::now(), || None) {
+                Err(not_seen(operation, secret))
+            } else {
+                Ok(None)
+            };
+        };
+        // From here on by its ARN: meanwhile the name may be another one's.
+        let site = Site { id: facts.arn.clone(), manager, secret };
+        if arn.is_none() && !self.carries(&site, &facts, tags, operation)? {
+            return Ok(None);
+        }
+        Ok(Some((site, facts)))
+    }
+
+    /// Whether a secret carries tags, as far as that can be known.
+    fn carries(
+        &self,
+        site: &Site<'_>,
+        facts: &Facts,
+        tags: &BTreeMap<String, String>,
+        operation: &str,
+    ) -> Reading<bool> {
+        let carries = tags.iter().all(|(key, value)| facts.tags.get(key) == Some(value));
+        if !carries && self.secret_lags(site.secret, facts).contains(&Lag::Tags) {
+            return Err(not_seen(operation, site.secret));
+        }
+        Ok(carries)
     }
 
     /// Takes back that a secret is deleted.

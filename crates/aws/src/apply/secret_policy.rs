@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sharedkey_engine::{
+    ledger::Resource,
     names::OwnerId,
     problem::{Class, Failure, Reading},
     secret::write::{self, Scope},
@@ -37,6 +38,10 @@ impl Whole for SecretPolicy<'_> {
 
     fn partition(&self) -> Partition {
         self.secret.partition()
+    }
+
+    fn statement(&self, sid: &str) -> Resource {
+        Resource::SecretStatement { secret: self.secret.secret().clone(), sid: sid.to_owned() }
     }
 
     /// A secret that has no policy has an empty one.

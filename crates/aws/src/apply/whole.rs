@@ -4,6 +4,7 @@
 use std::{future::Future, time::Duration};
 
 use sharedkey_engine::{
+    ledger::Resource,
     meanwhile::Meanwhile,
     problem::{Class, Failure, Reading},
     write::Refusal,
@@ -34,6 +35,9 @@ pub(super) trait Whole: Sync {
     fn subject(&self) -> Subject;
 
     fn partition(&self) -> Partition;
+
+    /// A statement in it.
+    fn statement(&self, sid: &str) -> Resource;
 
     /// The policy as it is now; none if what it belongs to does not exist.
     fn read(&self) -> impl Future<Output = Reading<Option<String>>> + Send;
@@ -96,7 +100,8 @@ impl Aws {
         let mut sent = Sent::default();
         let outcome = self.merge_and_put(whole, &mut sent).await;
         for (at, document) in &sent.unanswered {
-            self.note_unanswered(&whole.subject(), document, *at);
+            let sids = document.statements().iter().filter_map(|statement| statement.sid());
+            self.note_unanswered(sids.map(|sid| whole.statement(sid)), *at);
         }
         if let Some((before, after)) = sent.last {
             let certainty = if outcome.is_ok() { Certainty::Confirmed } else { Certainty::Unknown };

@@ -8,7 +8,7 @@ use std::{
 use futures::future::{OptionFuture, join_all};
 use sharedkey_engine::{
     desired::Account,
-    ledger::Record,
+    ledger::{Record, Resource},
     problem::{Class, Failure, Reading},
     secret::{
         desired::DesiredSecret,
@@ -130,6 +130,8 @@ impl Aws {
             code: "UnreadableAnswer".into(),
             message: error.to_string(),
         })?;
+        // A second secret of the name cannot be made, not even while this one is scheduled for deletion (D§5.7).
+        self.note_seen(&Resource::Secret { secret: secret.clone() });
         let lagging = self.secret_lags(secret, &facts);
         let key = self.secret_key(account, secret.region(), facts.key.as_deref(), freshness);
         let replicas = facts.replicas.iter().filter_map(|(region, replica)| {

@@ -195,10 +195,20 @@ async fn tags_of_others_stay() {
     };
     assert!(!tag("orders").await);
     assert!(tag("billing").await);
-    let keys = set(&vault.desired.owner_tags().into_keys().collect::<Vec<_>>());
-    let untag = async || vault.apply(Action::UntagSecret { secret: vault.arn().await, keys: keys.clone() }).await;
-    assert!(untag().await);
-    assert!(!untag().await);
+    let untag = async |arn, tags| {
+        let secret = vault.desired.secret.clone();
+        vault.apply(Action::UntagSecret { secret, arn, tags }).await
+    };
+    let (arn, ours) = (vault.arn().await, vault.desired.owner_tags());
+    let others: BTreeMap<String, String> = ours.keys().map(|key| (key.clone(), "another".to_owned())).collect();
+    for arn in [Some(arn.clone()), None] {
+        assert!(!untag(arn, others.clone()).await, "they say that it is another's by now");
+    }
+    assert!(untag(Some(arn.clone()), ours.clone()).await);
+    assert!(!untag(Some(arn), ours.clone()).await);
+    assert!(vault.apply(Action::TagSecret { secret: vault.arn().await, tags: ours.clone() }).await);
+    assert!(untag(None, ours.clone()).await, "it is known by its tags");
+    assert!(!untag(None, ours).await);
     let left = [("cost", "12"), ("team", "billing")].map(|(key, value)| (key.to_owned(), value.to_owned()));
     assert_eq!(vault.tags().await, BTreeMap::from(left));
 }
@@ -265,7 +275,7 @@ async fn nothing_is_left_to_do_about_a_secret_that_is_gone_and_what_is_wanted_of
     let tags = vault.desired.owner_tags();
     let name = vault.desired.secret.clone();
     for done in [
-        Action::UntagSecret { secret: secret.clone(), keys: set(&["team".to_owned()]) },
+        Action::UntagSecret { secret: name.clone(), arn: Some(secret.clone()), tags: tags.clone() },
         Action::RemoveReplicas { secret: secret.clone(), regions: set(&[elsewhere()]) },
         Action::DeleteSecret { secret: name, arn: Some(secret.clone()), tags: tags.clone(), window_days: 7 },
     ] {

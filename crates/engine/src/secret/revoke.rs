@@ -130,16 +130,13 @@ impl Ending<'_> {
     fn itself(&self) -> Option<Step> {
         let is_ours = self.targets.iter().any(|target| matches!(target.resource, Resource::Secret { .. }));
         let tags = self.names.tags(None);
-        let action = match (self.deletion, &self.arn) {
-            _ if !is_ours => return None,
-            (Deletion::Delete { window_days }, arn) => {
-                Action::DeleteSecret { secret: self.secret.clone(), arn: arn.clone(), tags, window_days }
-            }
-            (Deletion::Retain, Some(arn)) => {
-                Action::UntagSecret { secret: arn.clone(), keys: tags.into_keys().collect() }
-            }
-            // Whether it was made at all is not known. If it was, its tags say for whom.
-            (Deletion::Retain, None) => return None,
+        if !is_ours {
+            return None;
+        }
+        let (secret, arn) = (self.secret.clone(), self.arn.clone());
+        let action = match self.deletion {
+            Deletion::Delete { window_days } => Action::DeleteSecret { secret, arn, tags, window_days },
+            Deletion::Retain => Action::UntagSecret { secret, arn, tags },
         };
         let forgets = self.resources(|resource| {
             let stays = self.arn.is_some() && matches!(resource, Resource::SecretStatement { .. });

@@ -2,10 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-
-use crate::names::hex;
 
 /// Hex digits of a fingerprint.
 const DIGITS: usize = 64;
@@ -34,7 +33,7 @@ impl ValueFingerprint {
         hasher.update(self.0.as_bytes());
         // A version's id is never empty.
         hasher.update(replaced.unwrap_or_default().as_bytes());
-        let tail = hex(&hasher.finalize());
+        let tail = HEXLOWER.encode(&hasher.finalize());
         format!("{}{}", &self.0[..SHOWN], &tail[..DIGITS - SHOWN])
     }
 

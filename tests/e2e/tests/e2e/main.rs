@@ -11,6 +11,7 @@ mod leaving;
 mod ledger;
 mod operations;
 mod refusals;
+mod secrets;
 mod sharing;
 mod tenancy;
 mod together;

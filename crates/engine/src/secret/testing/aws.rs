@@ -221,9 +221,12 @@ pub(crate) fn perform(world: &mut World, action: &Action) {
             aws.put(token.clone());
         }
         Action::TagSecret { secret, tags } => usable(aws, secret).tags.extend(tags.clone()),
-        Action::UntagSecret { secret, keys } => {
-            if is_there(aws, secret) {
-                usable(aws, secret).tags.retain(|key, _| !keys.contains(key));
+        Action::UntagSecret { secret, arn, tags } => {
+            let Some(live) = aws.secret.as_mut().filter(|live| live.arn.secret() == secret) else { return };
+            let carries = |(key, value): (&String, &String)| live.tags.get(key) == Some(value);
+            if arn.as_ref().map_or_else(|| tags.iter().all(carries), |arn| arn == &live.arn) {
+                assert_eq!(live.deletion, None, "it takes no write but its restoration (D§5.7)");
+                live.tags.retain(|key, value| tags.get(key) != Some(value));
             }
         }
         Action::PutResourcePolicy { secret, owner, edit, unique_ids } => {

@@ -1,0 +1,92 @@
+//! What the operator does with Kubernetes Secrets, where it may.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use k8s_openapi::api::{core::v1::Secret, rbac::v1::RoleBinding};
+use kube::{
+    Api, ResourceExt as _,
+    api::{DeleteParams, Patch, PatchParams},
+};
+use serde_json::json;
+use sharedkey_api::SECRETS_ROLE;
+use sharedkey_e2e::{Glance, has, says, told};
+
+use super::{Scene, VALUE, arn};
+
+/// What a Kubernetes Secret holds.
+async fn data(scene: &Scene, name: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+    let secret = scene.stage.kubernetes_secrets().get(name).await?;
+    Ok(secret.data.unwrap_or_default().into_iter().map(|(key, bytes)| (key, bytes.0)).collect())
+}
+
+#[tokio::test]
+async fn a_namespace_that_grants_nothing_is_told_what_to_grant() -> Result<()> {
+    let scene = Scene::new("aws").await?;
+    let bindings: Api<RoleBinding> = Api::namespaced(scene.stage.client.clone(), &scene.stage.namespace);
+    bindings.delete(SECRETS_ROLE, &DeleteParams::default()).await?;
+    scene.stage.keep_secret("db", scene.owners(json!({}))).await?;
+    let refused = |status: &_| has(status, "ValueSynced", "False");
+    let secret = scene.stage.wait_secret("db", "ValueSynced=False", refused).await?;
+    let message = told(secret.status.as_ref().context("it has a status")?, "ValueSynced", "SecretAccessNotGranted")?;
+    let command = format!("kubectl -n {} create rolebinding {SECRETS_ROLE}", scene.stage.namespace);
+    says(&message, &[&command, "--serviceaccount=sharedkey-system:sharedkey-operator"])?;
+    scene.stage.grant_secrets().await?;
+    scene.stage.secret_ready("db").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_changed_source_is_pushed_at_once_and_makes_one_version() -> Result<()> {
+    let scene = Scene::new("aws-cn").await?;
+    scene.stage.keep_secret("db", scene.owners(json!({"interval": "24h"}))).await?;
+    let before = scene.stage.secret_ready("db").await?;
+    let secret = arn(&before)?;
+    scene.stage.put_kubernetes_secret("source", &[("password", b"second")]).await?;
+    let version = before.status.and_then(|status| status.version_id);
+    scene.stage.wait_secret("db", "another version", |status| status.version_id != version).await?;
+    let owner = scene.stage.owner.account.root();
+    let glance = Glance::at(owner, &secret).await?;
+    ensure!(glance.shows(b"second"), "{glance:?}");
+    let client = owner.in_region(&scene.stage.key.region).secrets_manager();
+    let versions = client.list_secret_version_ids().secret_id(&secret).include_deprecated(true).send().await?;
+    ensure!(versions.versions().len() == 2, "{versions:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_value_is_written_to_the_target_and_an_edit_of_it_is_undone() -> Result<()> {
+    let scene = Scene::new("aws-cn").await?;
+    scene.stage.keep_secret("db", scene.owners(json!({"target": {"name": "copy", "key": "all"}}))).await?;
+    scene.stage.secret_ready("db").await?;
+    ensure!(data(&scene, "copy").await? == BTreeMap::from([("all".to_owned(), VALUE.to_vec())]));
+    let edit = json!({"stringData": {"all": "edited", "more": "added"}});
+    let secrets = scene.stage.kubernetes_secrets();
+    secrets.patch("copy", &PatchParams::default(), &Patch::Merge(&edit)).await?;
+    scene.stage.secret_healed("db", sharedkey_api::DriftKind::TargetChanged).await?;
+    ensure!(data(&scene, "copy").await? == BTreeMap::from([("all".to_owned(), VALUE.to_vec())]));
+    secrets.delete("copy", &DeleteParams::default()).await?;
+    scene.stage.secret_healed("db", sharedkey_api::DriftKind::TargetMissing).await?;
+    ensure!(data(&scene, "copy").await?.contains_key("all"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_target_follows_the_spec_and_one_of_somebody_else_is_left_alone() -> Result<()> {
+    let scene = Scene::new("aws").await?;
+    scene.stage.put_kubernetes_secret("theirs", &[("all", b"theirs")]).await?;
+    scene.stage.keep_secret("db", scene.owners(json!({"target": {"name": "theirs", "key": "all"}}))).await?;
+    let refused = |status: &_| has(status, "TargetSynced", "False");
+    let secret = scene.stage.wait_secret("db", "TargetSynced=False", refused).await?;
+    told(secret.status.as_ref().context("it has a status")?, "TargetSynced", "TargetNotOwned")?;
+    ensure!(data(&scene, "theirs").await? == BTreeMap::from([("all".to_owned(), b"theirs".to_vec())]));
+    scene.stage.keep_secret("db", scene.owners(json!({"target": {"name": "first", "key": "all"}}))).await?;
+    scene.stage.secret_ready("db").await?;
+    scene.stage.keep_secret("db", scene.owners(json!({"target": {"name": "second", "key": "one"}}))).await?;
+    scene.stage.secret_ready("db").await?;
+    let secrets = scene.stage.kubernetes_secrets();
+    let left: Vec<String> =
+        secrets.list(&kube::api::ListParams::default()).await?.iter().map(Secret::name_any).collect();
+    ensure!(left == ["second", "source", "theirs"], "{left:?}");
+    Ok(())
+}
