@@ -43,7 +43,12 @@ pub(crate) fn glob_match_by(pattern: &str, text: &str, equal: impl Fn(char, char
 /// one of the first five colons, and parts that the pattern leaves out match anything.
 pub(crate) fn arn_match(pattern: &str, arn: &str) -> bool {
     let mut patterns = pattern.splitn(6, ':');
-    arn.splitn(6, ':').all(|part| glob_match(patterns.next().unwrap_or("*"), part)) && patterns.next().is_none()
+    let matches = |part| {
+        let pattern = patterns.next().unwrap_or("*");
+        // Most parts have no wildcard, and every verdict asks.
+        if is_literal(pattern) { pattern == part } else { glob_match(pattern, part) }
+    };
+    arn.splitn(6, ':').all(matches) && patterns.next().is_none()
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use crate::document::{Effect, Statement};
 
 /// What identity policies and boundary come to.
 pub(super) fn decision(policies: &IdentityPolicies, question: &Question<'_>) -> Decision {
-    let identity = Attached::new(&policies.policies).answer(question);
-    let boundary = policies.boundary.as_ref().map(|boundary| Attached::new([boundary]).answer(question));
+    let identity = Attached::new(&policies.policies, question).answer(question);
+    let boundary = policies.boundary.as_ref().map(|boundary| Attached::new([boundary], question).answer(question));
     let decision = Decision::of(&identity, || near_miss(&policies.policies, question));
     let (Some(boundary), false) = (boundary, matches!(decision, Decision::ExplicitDeny { .. })) else {
         return decision;
@@ -31,13 +31,13 @@ pub(super) fn boundary_name(policies: &IdentityPolicies) -> String {
     policies.boundary.as_ref().map_or_else(String::new, |boundary| boundary.name.clone())
 }
 
-/// Every statement of some documents, with its name.
+/// The statements of some documents that are about the subject, whatever the caller asks for, with their names.
 pub(super) struct Attached<'a>(Vec<(Arc<str>, &'a Statement)>);
 
 impl<'a> Attached<'a> {
-    pub(super) fn new(documents: impl IntoIterator<Item = &'a AttachedDocument>) -> Self {
+    pub(super) fn new(documents: impl IntoIterator<Item = &'a AttachedDocument>, question: &Question<'_>) -> Self {
         let named = |attached: &'a AttachedDocument| {
-            let statements = attached.document.named();
+            let statements = attached.document.named().filter(|(_, statement)| covers_subject(statement, question));
             statements.map(|(name, statement)| (format!("{}, {name}", attached.name).into(), statement))
         };
         Self(documents.into_iter().flat_map(named).collect())
@@ -47,7 +47,7 @@ impl<'a> Attached<'a> {
     pub(super) fn answer(&self, question: &Question<'_>) -> Answer {
         let mut answer = Answer::default();
         for (by, statement) in &self.0 {
-            if covers_action(statement, question) && covers_subject(statement, question) {
+            if covers_action(statement, question) {
                 answer.add(statement, by, Reach::Named, judge(statement.conditions(), question));
             }
         }

@@ -9,7 +9,7 @@ use crate::arn::{EntityArn, is_account_id, principal_parts};
 use crate::document::{Effect, PolicyDocument, Principals, Statement, StatementName};
 use crate::lint::is_unique_id;
 
-/// The statements of such a policy that mean a caller, whatever he asks for.
+/// The statements of such a policy that are about the subject and mean a caller, whatever he asks for.
 pub(crate) struct Reaching<'a>(Vec<Reached<'a>>);
 
 /// A statement that means the caller, and what is open about that.
@@ -23,7 +23,7 @@ struct Reached<'a> {
 impl<'a> Reaching<'a> {
     pub(crate) fn new(document: &'a PolicyDocument, question: &Question<'_>) -> Self {
         let reached = document.statements().iter().enumerate().filter_map(|(index, statement)| {
-            let (reach, open) = reach(statement, question)?;
+            let (reach, open) = reach(statement, question).filter(|_| covers_subject(statement, question))?;
             Some(Reached { name: StatementName::of(index, statement).to_string().into(), statement, reach, open })
         });
         Self(reached.collect())
@@ -33,7 +33,7 @@ impl<'a> Reaching<'a> {
     pub(crate) fn answer(&self, question: &Question<'_>) -> Answer {
         let mut answer = Answer::default();
         for Reached { name, statement, reach, open } in &self.0 {
-            if covers_action(statement, question) && covers_subject(statement, question) {
+            if covers_action(statement, question) {
                 let outcome = with_open(judge(statement.conditions(), question), open.clone());
                 answer.add(statement, name, *reach, outcome);
             }

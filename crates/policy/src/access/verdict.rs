@@ -97,8 +97,8 @@ impl<'a> Access<'a> {
             policy,
             identity,
             reaching: Reaching::new(policy, &question),
-            attached: Attached::new(&identity.policies),
-            boundary: identity.boundary.as_ref().map(|boundary| Attached::new([boundary])),
+            attached: Attached::new(&identity.policies, &question),
+            boundary: identity.boundary.as_ref().map(|boundary| Attached::new([boundary], &question)),
             question,
         }
     }
