@@ -3,7 +3,8 @@
 use std::{env, error::Error, fs, path::PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = PathBuf::from(env::args_os().nth(1).ok_or("usage: crdgen FOLDER")?);
+    let folder = env::args_os().nth(1).filter(|folder| !folder.as_encoded_bytes().starts_with(b"-"));
+    let folder = PathBuf::from(folder.ok_or("usage: crdgen FOLDER")?);
     fs::create_dir_all(&folder)?;
     for file in sharedkey_api::crd_files()? {
         fs::write(folder.join(file.name), file.yaml)?;

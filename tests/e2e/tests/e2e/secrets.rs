@@ -1,6 +1,7 @@
 //! Secrets under a shared key, in the owner's account and in the external one, and who reads them.
 
 mod access;
+mod readers;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
