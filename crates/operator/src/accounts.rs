@@ -20,7 +20,7 @@ use crate::{
     objects::Objects,
     patch,
     reconcile::{Error, LONGEST},
-    served::{Id, Served},
+    served::{Id, Named, Served},
     waking,
 };
 
@@ -151,10 +151,8 @@ async fn users(account: &AwsAccount, context: &Context) -> Vec<Id> {
 }
 
 fn naming<K: Served>(account: &AwsAccount, objects: &Objects<K>, context: &Context) -> Vec<Id> {
-    let name = account.name_any();
-    let objects = objects.all();
-    let naming = objects.iter().filter(|object| object.names_account(&name));
-    naming.filter(|object| waking::is_open_to(account, &***object, context)).map(|object| object.id()).collect()
+    let naming = objects.naming(&Named::Account(account.name_any()));
+    naming.iter().filter(|object| waking::is_open_to(account, &***object, context)).map(|object| object.id()).collect()
 }
 
 fn status(account: &AwsAccount, looked: &Result<Reached, Trouble>, users: &[Id]) -> AwsAccountStatus {

@@ -64,6 +64,7 @@ impl Context {
             self.accounts.listed().await;
             // An error means that the watch ended, and then the process does.
             let _ = self.namespaces.wait_until_ready().await;
+            self.ledger.known().await;
             accounts::register_all(self).await;
         };
         self.known.get_or_init(|| list_all).await;

@@ -1,7 +1,7 @@
 //! The ledger in the operator's namespace: one `ConfigMap` for each object that has written to AWS.
 //!
-//! The operator is its only writer. It is read once, at the start, and kept in memory; every change is written through before it
-//! counts. A write that finds another version than it knows fails, and nothing is sent to AWS on its account.
+//! The operator is its only writer. It is read once, at the start, and kept in memory: whoever asks it before waits. Every change is
+//! written through before it counts. A write that finds another version than it knows fails, and nothing is sent to AWS on its account.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,9 +15,9 @@ use sharedkey_engine::{
     ledger::{Kind, Record},
     names::{OwnerId, digest},
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard, SetOnce};
 
-use crate::served::Id;
+use crate::{index::Index, served::Id};
 
 const LABEL: &str = "sharedkey.dev/ledger";
 const OWNER: &str = "sharedkey.dev/owner-id";
@@ -26,8 +26,10 @@ const KEY: &str = "record.json";
 /// The ledger of one operator.
 pub(crate) struct Ledger {
     api: Api<ConfigMap>,
+    namespace: String,
     owner: OwnerId,
-    records: Mutex<HashMap<Id, Entry>>,
+    records: Mutex<Records>,
+    is_read: SetOnce<()>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -37,15 +39,46 @@ struct Entry {
     resource_version: Option<String>,
 }
 
+#[derive(Default)]
+struct Records {
+    entries: HashMap<Id, Entry>,
+    /// Who has something in AWS through which `AwsAccount`.
+    users: Index<Id, String>,
+}
+
+impl Records {
+    fn insert(&mut self, object: Id, entry: Entry) {
+        let accounts = entry.record.targets.iter().map(|target| target.account_ref.clone()).collect();
+        self.users.set(object.clone(), accounts);
+        self.entries.insert(object, entry);
+    }
+
+    fn remove(&mut self, object: &Id) {
+        self.users.remove(object);
+        self.entries.remove(object);
+    }
+}
+
 impl Ledger {
-    /// Reads the whole ledger.
-    pub(crate) async fn load(client: Client, namespace: &str, owner: OwnerId) -> anyhow::Result<Self> {
-        let api: Api<ConfigMap> = Api::namespaced(client, namespace);
-        let selector = format!("{LABEL}=sharedkey,{OWNER}={owner}");
-        let mut records = HashMap::new();
+    /// One that has still to be read.
+    pub(crate) fn new(client: Client, namespace: &str, owner: OwnerId) -> Self {
+        Self {
+            api: Api::namespaced(client, namespace),
+            namespace: namespace.to_owned(),
+            owner,
+            records: Mutex::default(),
+            is_read: SetOnce::new(),
+        }
+    }
+
+    /// Reads all of it.
+    pub(crate) async fn read(&self) -> anyhow::Result<()> {
+        let selector = format!("{LABEL}=sharedkey,{OWNER}={}", self.owner);
         let mut page = ListParams::default().labels(&selector).limit(500);
+        let mut records = self.records.lock().await;
         loop {
-            let list = api.list(&page).await.with_context(|| format!("reading the ledger in namespace {namespace}"))?;
+            let list = self.api.list(&page).await;
+            let list = list.with_context(|| format!("reading the ledger in namespace {}", self.namespace))?;
             for config_map in list.items {
                 let (object, entry) = parse(&config_map)?;
                 records.insert(object, entry);
@@ -55,24 +88,34 @@ impl Ledger {
                 None => break,
             }
         }
-        Ok(Self { api, owner, records: Mutex::new(records) })
+        // Nobody else reads it.
+        let _ = self.is_read.set(());
+        Ok(())
+    }
+
+    /// Waits until it is read.
+    pub(crate) async fn known(&self) {
+        self.is_read.wait().await;
+    }
+
+    async fn records(&self) -> MutexGuard<'_, Records> {
+        self.known().await;
+        self.records.lock().await
     }
 
     /// What an object has written, and the key that it is bound to.
     pub(crate) async fn get(&self, object: &Id) -> Record {
-        self.records.lock().await.get(object).map(|entry| entry.record.clone()).unwrap_or_default()
+        self.records().await.entries.get(object).map(|entry| entry.record.clone()).unwrap_or_default()
     }
 
-    /// How many objects have something in AWS through this `AwsAccount`.
+    /// Who has something in AWS through this `AwsAccount`.
     pub(crate) async fn users_of(&self, account: &str) -> Vec<Id> {
-        let records = self.records.lock().await;
-        let uses = |entry: &Entry| entry.record.targets.iter().any(|target| target.account_ref == account);
-        records.iter().filter(|(_, entry)| uses(entry)).map(|(object, _)| object.clone()).collect()
+        self.records().await.users.naming(&account.to_owned()).cloned().collect()
     }
 
     /// Writes a record if it changed. One reconcile at a time works on an object, so nobody else changes it in between.
     pub(crate) async fn save(&self, object: &Id, record: &Record) -> Result<(), kube::Error> {
-        let known = self.records.lock().await.get(object).cloned().unwrap_or_default();
+        let known = self.records().await.entries.get(object).cloned().unwrap_or_default();
         let record = Record { kind: object.kind, object: Some(object.name.clone()), ..record.clone() };
         if known.record == record || (known.resource_version.is_none() && is_empty(&record)) {
             return Ok(());
@@ -85,7 +128,7 @@ impl Ledger {
             written => written?,
         };
         let entry = Entry { record, resource_version: written.metadata.resource_version };
-        self.records.lock().await.insert(object.clone(), entry);
+        self.records().await.insert(object.clone(), entry);
         Ok(())
     }
 
@@ -105,9 +148,9 @@ impl Ledger {
         match parse(&found) {
             Ok((_, entry)) if known.contains(&&entry.record) => Ok(entry.resource_version),
             found => {
-                let mut records = self.records.lock().await;
+                let mut records = self.records().await;
                 // The version that we know is of no use any more, so this write is refused once more.
-                let version = records.get(object).and_then(|entry| entry.resource_version.clone());
+                let version = records.entries.get(object).and_then(|entry| entry.resource_version.clone());
                 if let Ok((of, entry)) = found
                     && of == *object
                 {
@@ -125,7 +168,7 @@ impl Ledger {
             Err(kube::Error::Api(status)) if status.code == 404 => {}
             Err(error) => return Err(error),
         }
-        self.records.lock().await.remove(object);
+        self.records().await.remove(object);
         Ok(())
     }
 

@@ -10,6 +10,7 @@ mod context;
 mod events;
 mod health;
 mod history;
+mod index;
 mod ledger;
 mod looks;
 mod metrics;

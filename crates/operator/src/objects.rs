@@ -1,12 +1,67 @@
 //! The objects of one kind: those that are known, and the way to have one looked at.
 
-use std::{fmt::Debug, hash::Hash, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fmt::Debug,
+    hash::Hash,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use kube::{
     Resource,
-    runtime::reflector::{ObjectRef, Store},
+    runtime::{
+        reflector::{ObjectRef, Store},
+        watcher::Event,
+    },
 };
+use sharedkey_engine::names::ObjectName;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use crate::{
+    index::Index,
+    served::{Named, Served},
+};
+
+/// Who names what, as a watch tells it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Concerned(Arc<Mutex<Listing>>);
+
+#[derive(Debug, Default)]
+struct Listing {
+    index: Index<ObjectName, Named>,
+    /// Those of the list that is being read.
+    listed: BTreeSet<ObjectName>,
+}
+
+impl Concerned {
+    fn lock(&self) -> MutexGuard<'_, Listing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What has to hear everything that the watch tells.
+    pub(crate) fn told<K: Served>(&self) -> impl Fn(&Event<K>) + Send + use<K> {
+        let concerned = self.clone();
+        move |event| concerned.take(event)
+    }
+
+    fn take<K: Served>(&self, event: &Event<K>) {
+        let Listing { index, listed } = &mut *self.lock();
+        match event {
+            Event::Init => listed.clear(),
+            Event::InitApply(object) => {
+                listed.insert(object.id().name);
+                index.set(object.id().name, object.concerns());
+            }
+            Event::InitDone => index.keep(&std::mem::take(listed)),
+            Event::Apply(object) => index.set(object.id().name, object.concerns()),
+            Event::Delete(object) => index.remove(&object.id().name),
+        }
+    }
+
+    fn naming(&self, named: &Named) -> Vec<ObjectName> {
+        self.lock().index.naming(named).cloned().collect()
+    }
+}
 
 /// The objects of one kind.
 pub(crate) struct Objects<K>
@@ -14,6 +69,7 @@ where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {
     store: Store<K>,
+    concerned: Concerned,
     wake: UnboundedSender<ObjectRef<K>>,
 }
 
@@ -23,9 +79,9 @@ where
     K::DynamicType: Hash + Eq + Clone,
 {
     /// What a watch keeps up to date, and where those arrive that are woken.
-    pub(crate) fn new(store: Store<K>) -> (Self, UnboundedReceiver<ObjectRef<K>>) {
+    pub(crate) fn new(store: Store<K>, concerned: Concerned) -> (Self, UnboundedReceiver<ObjectRef<K>>) {
         let (wake, woken) = mpsc::unbounded_channel();
-        (Self { store, wake }, woken)
+        (Self { store, concerned, wake }, woken)
     }
 
     /// All of them.
@@ -56,14 +112,29 @@ where
     }
 
     /// What has one looked at by its name, from wherever.
-    pub(crate) fn waker(&self) -> impl Fn(ObjectRef<K>) + Send + Sync + 'static {
+    pub(crate) fn waker(&self) -> impl Fn(&ObjectName) + Send + Sync + use<K>
+    where
+        K: Served,
+    {
         let wake = self.wake.clone();
         // The receiver lives as long as the controller.
-        move |object| drop(wake.send(object))
+        move |object| drop(wake.send(reference(object)))
+    }
+}
+
+impl<K: Served> Objects<K> {
+    /// Those that something concerns.
+    pub(crate) fn naming(&self, named: &Named) -> Vec<Arc<K>> {
+        self.concerned.naming(named).iter().filter_map(|name| self.get(&reference(name))).collect()
     }
 
-    /// Has all looked at for which something holds.
-    pub(crate) fn wake_where(&self, which: impl Fn(&K) -> bool) {
-        self.all().iter().filter(|object| which(object)).for_each(|object| self.wake(object));
+    /// Has those looked at that something concerns.
+    pub(crate) fn wake_naming(&self, named: &Named) {
+        self.naming(named).iter().for_each(|object| self.wake(object));
     }
+}
+
+/// An object of a namespace, as stores know it.
+pub(crate) fn reference<K: Served>(name: &ObjectName) -> ObjectRef<K> {
+    ObjectRef::new(&name.name).within(&name.namespace)
 }

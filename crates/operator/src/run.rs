@@ -21,7 +21,6 @@ use kube::{
 };
 use sharedkey_api::{AwsAccount, ExternalSecret, SharedKey};
 use sharedkey_aws::{Aws, Options, Rates};
-use sharedkey_engine::names::ObjectName;
 use tokio::{
     signal::unix,
     sync::{OnceCell, mpsc},
@@ -39,7 +38,7 @@ use crate::{
     ledger::Ledger,
     looks::Looks,
     metrics::{Calls, Metrics},
-    objects::Objects,
+    objects::{Concerned, Objects},
     putting_back,
     reconcile::{Reconciled, after_error, reconcile},
     secrets::{Changed, HashKey, Watches},
@@ -59,28 +58,28 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let mut config = Config::infer().await.context("finding the Kubernetes API server")?;
     config.read_timeout = Some(READ_TIMEOUT);
     let client = Client::try_from(config).context("connecting to the Kubernetes API server")?;
-    let (keys, key_changes) = streams::watch::<SharedKey>(client.clone());
-    let (secrets, secret_changes) = streams::watch::<ExternalSecret>(client.clone());
-    let (accounts, account_changes) = streams::watch::<AwsAccount>(client.clone());
-    let (namespaces, namespace_changes) = streams::watch::<Namespace>(client.clone());
+    let (by_keys, by_secrets) = (Concerned::default(), Concerned::default());
+    let (keys, key_changes) = streams::watch::<SharedKey>(client.clone(), by_keys.told());
+    let (secrets, secret_changes) = streams::watch::<ExternalSecret>(client.clone(), by_secrets.told());
+    let (accounts, account_changes) = streams::watch::<AwsAccount>(client.clone(), |_| ());
+    let (namespaces, namespace_changes) = streams::watch::<Namespace>(client.clone(), |_| ());
 
     let metrics = Arc::new(Metrics::new(keys.clone(), secrets.clone()));
     let ready = Arc::new(AtomicBool::new(false));
     let served = health::serve(args.health_addr, Health { metrics: metrics.clone(), ready: ready.clone() }).await?;
-    let ledger = Ledger::load(client.clone(), &args.operator_namespace, args.owner_id.clone()).await?;
-    let (keys, woken_keys) = Objects::new(keys);
-    let (secrets, woken_secrets) = Objects::new(secrets);
-    let (accounts, woken_accounts) = Objects::new(accounts);
+    let (keys, woken_keys) = Objects::new(keys, by_keys);
+    let (secrets, woken_secrets) = Objects::new(secrets, by_secrets);
+    let (accounts, woken_accounts) = Objects::new(accounts, Concerned::default());
     let (recount_accounts, recounted_accounts) = mpsc::unbounded_channel();
     let context = Arc::new(Context {
         aws: connect(&args, &client, &metrics),
         histories: Histories::new(client.clone(), &args.operator_namespace, args.owner_id.clone()),
         events: Events::new(client.clone()),
+        ledger: Ledger::new(client.clone(), &args.operator_namespace, args.owner_id.clone()),
         watches: Watches::new(client.clone(), changed(&secrets)),
         hash_key: HashKey::load(client.clone(), &args.operator_namespace).await?,
         args,
         client,
-        ledger,
         metrics,
         keys,
         secrets,
@@ -106,6 +105,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     tracing::info!(owner_id = %context.args.owner_id, version = env!("CARGO_PKG_VERSION"), "the operator starts");
     tokio::select! {
         _ = controllers => {}
+        Err(unread) = context.ledger.read() => return Err(unread),
         served = served => served.context("serving health and metrics")?,
         signal = stopped(stop.clone()) => signal?,
     }
@@ -173,8 +173,7 @@ async fn run_secrets(
 
 /// Wakes an ExternalSecret the source of which changed.
 fn changed(secrets: &Objects<ExternalSecret>) -> Changed {
-    let waker = secrets.waker();
-    Arc::new(move |object: &ObjectName| waker(ObjectRef::new(&object.name).within(&object.namespace)))
+    Arc::new(secrets.waker())
 }
 
 /// What a watch tells.

@@ -1,6 +1,6 @@
 //! What the shell has to know of an object that is carried out in AWS, whatever its kind.
 
-use std::{fmt, fmt::Debug, time::Duration};
+use std::{collections::BTreeSet, fmt, fmt::Debug, time::Duration};
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::{Resource, ResourceExt as _};
@@ -23,6 +23,17 @@ impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind, self.name)
     }
+}
+
+/// What concerns objects when it changes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Named {
+    /// Their namespace.
+    Namespace(String),
+    /// An `AwsAccount` that they name.
+    Account(String),
+    /// A `SharedKey` that they name.
+    Key(ObjectName),
 }
 
 /// A namespaced object that names `AwsAccount`s, and that is carried out in AWS.
@@ -59,9 +70,18 @@ pub(crate) trait Served:
         Id { kind: Self::KIND, name }
     }
 
-    /// Whether it names an `AwsAccount`.
-    fn names_account(&self, name: &str) -> bool {
-        self.account_names().contains(&name)
+    /// The `SharedKey`s of its namespace that it names.
+    fn key_names(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// Everything that concerns it when it changes.
+    fn concerns(&self) -> BTreeSet<Named> {
+        let namespace = self.namespace().unwrap_or_default();
+        let accounts = self.account_names().into_iter().map(|name| Named::Account(name.to_owned()));
+        let key = |name: &str| Named::Key(ObjectName { namespace: namespace.clone(), name: name.to_owned() });
+        let keys = self.key_names().into_iter().map(key);
+        accounts.chain(keys).chain([Named::Namespace(namespace.clone())]).collect()
     }
 
     /// The value of the annotation that asks for a look.
@@ -123,6 +143,11 @@ impl Served for ExternalSecret {
     fn account_names(&self) -> Vec<&str> {
         let readers = self.spec.readers.iter().filter_map(|reader| reader.account_ref.as_ref());
         readers.chain([&self.spec.account_ref]).map(|reference| reference.name.as_str()).collect()
+    }
+
+    fn key_names(&self) -> Vec<&str> {
+        let keys = self.spec.replicas.iter().map(|replica| &replica.key).chain([&self.spec.key]);
+        keys.filter_map(|key| key.shared_key_ref.as_ref()).map(|reference| reference.name.as_str()).collect()
     }
 }
 

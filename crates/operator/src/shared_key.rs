@@ -7,9 +7,9 @@ use sharedkey_engine::{ledger::Record, overlap, plan::Step, revoke, summarise::S
 use crate::{
     context::Context,
     reconcile::{Error, Reconciled, SHARED_READING},
+    served::{Named, Served as _},
     sharing::{desired, share},
     steps::Run,
-    waking,
 };
 
 /// So many secrets are named that a key waits for.
@@ -25,13 +25,8 @@ impl Reconciled for SharedKey {
         if self.annotations().get(RELEASE_SECRETS).is_some_and(|value| value == "true") {
             return None;
         }
-        let mut users: Vec<String> = context
-            .secrets
-            .all()
-            .iter()
-            .filter(|secret| waking::uses(secret, self))
-            .map(|secret| secret.name_any())
-            .collect();
+        let mut users: Vec<String> =
+            context.secrets.naming(&Named::Key(self.id().name)).iter().map(|secret| secret.name_any()).collect();
         users.sort_unstable();
         let more = users.len().saturating_sub(NAMED);
         users.truncate(NAMED);

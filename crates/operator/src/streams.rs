@@ -16,14 +16,22 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Watches all objects of a kind into a store, and gives each that was added, changed or removed. An object that does not fit the type, because it is
-/// older than a rule or newer than this operator, is logged and passed over.
-pub(crate) fn watch<K>(client: Client) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send)
+/// older than a rule or newer than this operator, is logged and passed over. `told` hears of everything before the store does.
+pub(crate) fn watch<K>(
+    client: Client,
+    told: impl Fn(&Event<K>) + Send,
+) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send)
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let (reader, writer) = reflector::store();
     let events = watcher::watcher(Api::<DeserializeGuard<K>>::all(client), watcher::Config::default());
     let events = events.default_backoff().filter_map(|event| async { event.map(admit).transpose() });
+    let events = events.inspect(move |event| {
+        if let Ok(event) = event {
+            told(event);
+        }
+    });
     (reader, reflector(writer, events).touched_objects())
 }
 

@@ -1,12 +1,16 @@
 //! Who is looked at because somebody else changed.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use kube::{Resource as _, ResourceExt as _, runtime::reflector::ObjectRef};
+use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 use sharedkey_api::{AwsAccount, ExternalSecret, SharedKey};
 use sharedkey_engine::accounts;
 
-use crate::{context::Context, patch, served::Served};
+use crate::{
+    context::Context,
+    patch,
+    served::{Named, Served},
+};
 
 /// Whether any rule of the account is for the object's namespace. To all others it is as if it did not exist: they neither
 /// keep it nor make it be looked at.
@@ -35,33 +39,32 @@ pub(crate) fn users_of(account: &AwsAccount, context: &Context) {
     let accounts = context.accounts.all();
     let same = accounts.iter().filter(|other| other.spec.account_id == account.spec.account_id);
     let names: BTreeSet<String> = same.map(|other| other.name_any()).chain([account.name_any()]).collect();
-    context.keys.wake_where(|key| names_any(key, &names));
-    context.secrets.wake_where(|secret| names_any(secret, &names));
-}
-
-fn names_any<K: Served>(object: &K, accounts: &BTreeSet<String>) -> bool {
-    object.account_names().into_iter().any(|name| accounts.contains(name))
+    for named in names.into_iter().map(Named::Account) {
+        context.keys.wake_naming(&named);
+        context.secrets.wake_naming(&named);
+    }
 }
 
 /// Wakes every object of a namespace.
 pub(crate) fn inhabitants_of(namespace: &str, context: &Context) {
-    context.keys.wake_where(|key| key.namespace().as_deref() == Some(namespace));
-    context.secrets.wake_where(|secret| secret.namespace().as_deref() == Some(namespace));
+    let named = Named::Namespace(namespace.to_owned());
+    context.keys.wake_naming(&named);
+    context.secrets.wake_naming(&named);
 }
 
 /// Wakes the secrets that a key encrypts: what they may say of it changed, in its spec or in its status.
 pub(crate) fn secrets_of(key: &SharedKey, context: &Context) {
-    context.secrets.wake_where(|secret| uses(secret, key));
+    context.secrets.wake_naming(&Named::Key(key.id().name));
 }
 
 /// Wakes the keys that are waiting for a secret to let go of them.
 pub(crate) fn leaving_keys_of(secret: &ExternalSecret, context: &Context) {
-    context.keys.wake_where(|key| key.is_leaving() && uses(secret, key));
+    keys_of(secret, context).iter().filter(|key| key.is_leaving()).for_each(|key| context.keys.wake(key));
 }
 
-/// Whether an `ExternalSecret` names a `SharedKey`, for itself or for a replica.
-pub(crate) fn uses(secret: &ExternalSecret, key: &SharedKey) -> bool {
-    let keys = secret.spec.replicas.iter().map(|replica| &replica.key).chain([&secret.spec.key]);
-    let mut named = keys.filter_map(|key| key.shared_key_ref.as_ref());
-    secret.namespace() == key.namespace() && named.any(|reference| Some(&reference.name) == key.meta().name.as_ref())
+/// The `SharedKey`s that an `ExternalSecret` names, for itself or for replicas, as far as there are any.
+pub(crate) fn keys_of(secret: &ExternalSecret, context: &Context) -> Vec<Arc<SharedKey>> {
+    let namespace = secret.namespace().unwrap_or_default();
+    let names: BTreeSet<&str> = secret.key_names().into_iter().collect();
+    names.into_iter().filter_map(|name| context.keys.get(&ObjectRef::new(name).within(&namespace))).collect()
 }

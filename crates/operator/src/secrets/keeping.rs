@@ -93,7 +93,7 @@ async fn desired(
 /// The SharedKeys that the object names, with what they have written.
 async fn shared_keys(object: &ExternalSecret, context: &Context) -> Vec<(Arc<SharedKey>, Record)> {
     let mut keys = Vec::new();
-    for key in context.keys.all().into_iter().filter(|key| waking::uses(object, key)) {
+    for key in waking::keys_of(object, context) {
         let record = context.ledger.get(&key.id()).await;
         keys.push((key, record));
     }

@@ -20,7 +20,8 @@ async fn users_and_principals_by_their_arn_are_readers_as_well() -> Result<()> {
     let scene = Scene::new("aws").await?;
     let who = [scene.stage.as_user().await?, scene.stage.as_role().await?];
     let principals = json!([{"user": "team/ExampleUser"}, {"arn": scene.stage.role}]);
-    let readers = json!([{"name": "partner", "accountRef": {"name": scene.stage.partner.name}, "principals": principals}]);
+    let readers =
+        json!([{"name": "partner", "accountRef": {"name": scene.stage.partner.name}, "principals": principals}]);
     scene.stage.keep_secret("db", scene.owners(json!({"readers": readers}))).await?;
     let secret = arn(&scene.stage.secret_ready("db").await?)?;
     allowed(&who, &secret).await?;
