@@ -78,12 +78,52 @@ pub(crate) fn entry(finding: &Finding, first_observed_time: Option<Time>) -> Dri
     }
 }
 
-/// What was drift when the reconcile began and is mended now, or will be seen to be as soon as the write is visible.
+/// What was drift when the reconcile began and is mended now, or will be seen to be as soon as the write is visible. What turned into
+/// another difference of the same thing meanwhile is not mended yet.
 pub(crate) fn corrected(before: &[Finding], after: &[Finding]) -> Vec<Finding> {
     let still = |finding: &&Finding| {
         let same = |now: &Finding| now.kind == finding.kind && now.resource == finding.resource;
-        after.iter().any(|now| same(now) && now.cause != Cause::Propagating)
+        let worse = |now: &Finding| {
+            now.is_mendable() && (now.kind.layer(), &now.subject) == (finding.kind.layer(), &finding.subject)
+        };
+        after.iter().any(|now| now.cause != Cause::Propagating && (same(now) || worse(now)))
     };
     let mended = before.iter().filter(|finding| finding.cause == Cause::Drift && finding.is_mendable());
     mended.filter(|finding| !still(finding)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sharedkey_api::DriftKind;
+
+    use super::*;
+    use crate::ledger::Resource;
+
+    const POLICY: &str = "arn:aws:iam::444455556666:policy/sharedkey@prod@team@orders@partner";
+    const ROLE: &str = "arn:aws:iam::444455556666:role/App";
+
+    fn finding(kind: DriftKind, resource: Resource) -> Finding {
+        Finding {
+            kind,
+            cause: Cause::Drift,
+            account: "444455556666".parse().unwrap(),
+            principals: Vec::new(),
+            resource: Some(resource),
+            subject: POLICY.to_owned(),
+            expected: None,
+            observed: None,
+            message: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_deleted_while_it_is_attached_again_was_not_mended() {
+        let (policy, entity) = (POLICY.parse().unwrap(), ROLE.parse().unwrap());
+        let detached = [finding(DriftKind::PolicyDetached, Resource::Attachment { policy, entity })];
+        let mut left = [finding(DriftKind::PolicyMissing, Resource::ManagedPolicy { policy: POLICY.parse().unwrap() })];
+        assert!(corrected(&detached, &left).is_empty());
+        assert_eq!(corrected(&detached, &[]).len(), 1);
+        left[0].cause = Cause::Propagating;
+        assert_eq!(corrected(&detached, &left).len(), 1, "it is on its way");
+    }
 }
