@@ -116,6 +116,14 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether it is known to be written, and as the other one says.
+    pub(crate) fn states(&self, other: &Self) -> bool {
+        let Self { resource, consumer, account_ref, state, fingerprint, principals, undone: _ } = self;
+        *state == State::Applied
+            && (resource, fingerprint, consumer) == (&other.resource, &other.fingerprint, &other.consumer)
+            && (account_ref, principals) == (&other.account_ref, &other.principals)
+    }
+
     /// Whether it gives something to the role or user.
     pub(crate) fn concerns(&self, principal: &EntityArn) -> bool {
         match &self.resource {

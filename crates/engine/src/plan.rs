@@ -529,13 +529,10 @@ impl Planner<'_> {
 
 /// Of what stands in AWS as it has to, what the ledger does not know so.
 pub(crate) fn adopted(mut standing: Vec<Target>, findings: &[Finding], record: &Record) -> Vec<Target> {
-    let differs = |resource: &Resource| findings.iter().any(|finding| finding.resource.as_ref() == Some(resource));
-    let known = |target: &Target| {
-        let known = record.get(&target.resource);
-        let undone = known.map(|known| known.undone.clone()).unwrap_or_default();
-        known == Some(&Target { state: State::Applied, undone, ..target.clone() })
-    };
-    standing.retain(|target| !differs(&target.resource) && !known(target));
+    let differing: BTreeSet<&Resource> = findings.iter().filter_map(|finding| finding.resource.as_ref()).collect();
+    let known: BTreeMap<&Resource, &Target> = record.targets.iter().map(|target| (&target.resource, target)).collect();
+    let is_known = |target: &Target| known.get(&target.resource).is_some_and(|known| known.states(target));
+    standing.retain(|target| !differing.contains(&target.resource) && !is_known(target));
     standing
 }
 
