@@ -91,7 +91,9 @@ pub fn difference(expected: &Statement, observed: &Statement, context: &NormalCo
     }
     found.other("Sid", left.sid.clone(), right.sid.clone());
     found.principals = found.sets("Principal", left.principals.as_ref(), right.principals.as_ref(), principal);
-    found.actions = found.sets("Action", left.actions.as_ref(), right.actions.as_ref(), |action| spelled(action));
+    found.actions = found.sets("Action", left.actions.as_ref(), right.actions.as_ref(), |action| {
+        as_written(action, [expected, observed])
+    });
     found.resources = found.sets("Resource", left.resources.as_ref(), right.resources.as_ref(), String::clone);
     let unknown: BTreeSet<&String> = left.unknown.keys().chain(right.unknown.keys()).collect();
     for element in unknown {
@@ -99,6 +101,13 @@ pub fn difference(expected: &Statement, observed: &Statement, context: &NormalCo
     }
     found.equivalent = only_action_spelling_differs(&left, &right);
     Some(found)
+}
+
+/// The normal form of an action as AWS spells it or, where that is not known, as one of the statements does.
+fn as_written(action: &str, statements: [&Statement; 2]) -> String {
+    let patterns = statements.into_iter().filter_map(Statement::actions).flat_map(|selection| &selection.patterns);
+    let written = patterns.into_iter().find(|pattern| pattern.eq_ignore_ascii_case(action));
+    spelled(written.map_or(action, String::as_str))
 }
 
 impl Difference {
@@ -255,6 +264,15 @@ mod tests {
         principals: arn:aws-cn:iam::444455556666:role/A, without arn:aws-cn:iam::444455556666:role/B; actions: kms:DescribeKey
         principals: arn:aws-cn:iam::444455556666:role/B, without arn:aws-cn:iam::444455556666:role/A; actions: without kms:DescribeKey
         ");
+    }
+
+    #[test]
+    fn actions_of_other_services_are_shown_as_they_are_written() {
+        let reads = |actions: &str| statement(&EXPECTED.replace(r#""kms:Decrypt""#, actions));
+        let expected = reads(r#""secretsmanager:GetSecretValue","secretsmanager:DescribeSecret""#);
+        let observed = reads(r#""SecretsManager:describesecret""#);
+        let found = difference(&expected, &observed, &context()).unwrap();
+        assert_eq!(found.to_string(), "actions: missing secretsmanager:GetSecretValue");
     }
 
     #[test]
