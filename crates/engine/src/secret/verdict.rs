@@ -8,7 +8,7 @@ use sharedkey_policy::{
 };
 
 use super::{
-    desired::{DesiredReader, DesiredSecret},
+    desired::{DesiredReader, DesiredSecret, EncryptionKey},
     observed::{Described, ObservedKey, ObservedSecret, SecretKey},
 };
 use crate::{
@@ -202,11 +202,12 @@ impl Subject<'_> {
             }
         };
         let Some(ObservedKey { metadata, policy }) = self.observed.keys.get(key) else {
-            let reason = format!(
-                "key: no AwsAccount here reaches account {}, so the policy of {key} cannot be read",
-                key.account()
-            );
-            return Said::new(VerdictValue::Unknown, reason);
+            let why = if self.wanted_keys().any(|wanted| &wanted.arn == key) {
+                format!("no AwsAccount here reaches account {}, so the policy of {key} cannot be read", key.account())
+            } else {
+                format!("the secret is encrypted with {key}, which the spec does not name, so its policy is not read")
+            };
+            return Said::new(VerdictValue::Unknown, format!("key: {why}"));
         };
         match metadata {
             Ok(None) => return Said::new(VerdictValue::Denied, format!("key: {key} does not exist")),
@@ -239,10 +240,15 @@ impl Subject<'_> {
         }
     }
 
+    /// The keys of the secret and its replicas.
+    fn wanted_keys(&self) -> impl Iterator<Item = &EncryptionKey> {
+        std::iter::once(&self.desired.key).chain(self.desired.replicas.values())
+    }
+
     /// Who can mend the key's half. It stands in front, where the bound of the text does not cut it off.
     fn advice(&self, key: &KeyArn, half: Half) -> String {
-        let keys = std::iter::once(&self.desired.key).chain(self.desired.replicas.values());
-        let shared = keys.filter(|wanted| &wanted.arn == key).find_map(|wanted| wanted.shared_key.as_ref());
+        let mut keys = self.wanted_keys().filter(|wanted| &wanted.arn == key);
+        let shared = keys.find_map(|wanted| wanted.shared_key.as_ref());
         match (half, shared) {
             (Half::Boundary | Half::ExplicitDeny, _) => String::new(),
             (_, Some(name)) => format!("add it to a consumer of SharedKey {name:?} with access: Decrypt; "),
@@ -271,7 +277,7 @@ mod tests {
     use crate::{
         compare::testing::parse,
         desired::Delegation,
-        secret::testing::{APP, KEY, World},
+        secret::testing::{APP, KEY, OTHER_KEY, World},
     };
 
     /// Key, outcome and reason of the role of the partner.
@@ -336,6 +342,16 @@ mod tests {
         let (key, value, reason) = app(&world);
         assert_eq!((key, value), (VerdictValue::Unknown, VerdictValue::Unknown));
         assert!(reason.contains("no AwsAccount here reaches account 111122223333"), "{reason}");
+    }
+
+    #[test]
+    fn a_key_that_the_spec_does_not_name_is_not_looked_at() {
+        let mut world = World::settled();
+        world.aws.keys.remove(&OTHER_KEY.parse().unwrap());
+        world.secret().key = SecretKey::Key(OTHER_KEY.parse().unwrap());
+        let (key, value, reason) = app(&world);
+        assert_eq!((key, value), (VerdictValue::Unknown, VerdictValue::Unknown));
+        assert!(reason.contains(&format!("encrypted with {OTHER_KEY}, which the spec does not name")), "{reason}");
     }
 
     #[test]

@@ -103,7 +103,10 @@ pub(super) fn missing(case: &Case<'_>) -> Vec<Finding> {
     let cause = case.side.cause(&resource, None, *lagging);
     let lost = if case.desired.has_source { "" } else { ", without a value, for there is no source" };
     let message = match cause {
-        Cause::Drift => format!("secret {secret} was deleted; it is made anew under another ARN{lost}"),
+        Cause::Drift if case.desired.mode == Mode::Enforce => {
+            format!("secret {secret} was deleted; it is made anew under another ARN{lost}")
+        }
+        Cause::Drift => format!("secret {secret} was deleted"),
         _ => format!("secret {secret} does not exist{}", if *lagging { " yet" } else { "" }),
     };
     vec![Finding {

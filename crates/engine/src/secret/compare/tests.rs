@@ -226,6 +226,15 @@ fn a_secret_of_others_can_be_watched() {
 }
 
 #[test]
+fn one_that_was_deleted_is_made_anew_unless_it_is_only_watched() {
+    let mut world = World::settled();
+    world.aws.secret = None;
+    assert!(messages(&world).contains("was deleted; it is made anew under another ARN"));
+    world.desired.mode = Mode::Observe;
+    assert!(messages(&world).ends_with("was deleted"));
+}
+
+#[test]
 fn one_that_is_scheduled_for_deletion_is_somebodys_decision() {
     let mut world = World::settled();
     world.secret().deletion = Some("2026-12-24T00:00:00Z".into());
