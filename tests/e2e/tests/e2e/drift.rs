@@ -11,7 +11,8 @@ mod key;
 mod key_policy;
 mod principals;
 mod scene;
-mod trouble;
+pub(crate) mod seen;
+pub(crate) mod trouble;
 
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
@@ -20,13 +21,14 @@ use sharedkey_api::{SharedKeyStatus, conditions::Reason};
 use sharedkey_e2e::{Live, foreign, is, is_for, statement};
 
 use self::{
-    change::{Change, Make, Seen, named},
+    change::{Change, Make},
     scene::{NAME, Scene},
+    seen::{Seen, kinds, named, wanted},
 };
 
 /// Sweeps until a change is named, as far as they can be counted from outside: one that was under way when it was made, the one
 /// that finds it, and one that may have begun before the count.
-const LOOKS: u64 = 3;
+pub(crate) const LOOKS: u64 = 3;
 /// Readings of the key policy that go with a write of it: before and after it was kept, beside the write, after it, and by the look
 /// that follows at once.
 const READINGS_OF_A_WRITE: u64 = 5;
@@ -128,7 +130,7 @@ async fn watched_once(scene: &Scene, change: &Change, before: &Live) -> Result<(
 
     // Then status names it within one interval, and says truly who can use the key
     let seen: Vec<Seen> = (change.seen)(scene);
-    let told = |status: &SharedKeyStatus| kinds(status) == sorted(seen.iter().map(|seen| seen.kind.to_string()));
+    let told = |status: &SharedKeyStatus| kinds(&status.drift) == wanted(&seen);
     let status = stage.wait(NAME, "drift", told).await?.status.context("a status")?;
     let looks = scene.looks().await? - looks;
     ensure!(looks <= LOOKS, "it took {looks} sweeps");
@@ -152,14 +154,4 @@ async fn watched_once(scene: &Scene, change: &Change, before: &Live) -> Result<(
 
 fn good(status: &SharedKeyStatus) -> bool {
     status.drift_count == 0 && is(status, "InSync", "True") && is(status, "Ready", "True")
-}
-
-fn kinds(status: &SharedKeyStatus) -> Vec<String> {
-    sorted(status.drift.iter().map(|drift| drift.kind.to_string()))
-}
-
-fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
-    let mut texts: Vec<String> = texts.collect();
-    texts.sort();
-    texts
 }

@@ -7,9 +7,10 @@ use sharedkey_api::{DriftKind, conditions::Reason};
 use sharedkey_e2e::Hands;
 
 use super::{
-    change::{Of, Seen},
+    change::Of,
     everywhere,
     scene::Scene,
+    seen::Seen,
     trouble::{Trouble, Unready, told},
 };
 

@@ -1,13 +1,11 @@
 //! One change behind the operator's back, and how status names it.
 
-use std::collections::BTreeSet;
-
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use serde_json::Value;
-use sharedkey_api::{Drift, DriftKind, DriftLayer};
-use sharedkey_e2e::{Hands, Live, says};
+use sharedkey_api::{DriftKind, DriftLayer};
+use sharedkey_e2e::{Hands, Live};
 
-use super::scene::Scene;
+use super::{scene::Scene, seen::Seen};
 
 /// A change, as somebody makes it.
 pub(crate) struct Change {
@@ -106,122 +104,28 @@ fn edited(scene: &Scene, before: &Live, edit: fn(&Scene, &mut Value)) -> Result<
     Ok(document)
 }
 
-/// An entry of status that names a change. Texts are parts of what it says.
-pub(crate) struct Seen {
-    pub(crate) kind: DriftKind,
-    layer: DriftLayer,
-    account: String,
-    principals: Vec<String>,
-    subject: String,
-    expected: Vec<String>,
-    observed: Vec<String>,
-    message: Vec<String>,
-    /// Whether it is what comes of a change, and goes with it.
-    pub(crate) follows: bool,
-}
-
+/// How it is named.
 impl Seen {
     /// In the key policy.
     pub(crate) fn in_key_policy(scene: &Scene, kind: DriftKind) -> Self {
-        let (sid, key) = (scene.sid(), scene.stage.key.arn.clone());
-        Self {
-            message: vec![sid.clone(), key],
-            ..Self::new(kind, DriftLayer::KeyPolicy, scene.stage.owner.account.id(), sid)
-        }
+        let (sid, key) = (scene.sid(), &scene.stage.key.arn);
+        let seen = Self::new(kind, DriftLayer::KeyPolicy, scene.stage.owner.account.id(), sid.clone());
+        seen.saying(&sid).saying(key)
     }
 
     /// Of the key itself.
     pub(crate) fn of_key(scene: &Scene, kind: DriftKind, subject: String) -> Self {
-        Self {
-            message: vec![subject.clone()],
-            ..Self::new(kind, DriftLayer::Key, scene.stage.owner.account.id(), subject)
-        }
+        Self::new(kind, DriftLayer::Key, scene.stage.owner.account.id(), subject.clone()).saying(&subject)
     }
 
     /// On the consumer's side, in a policy or about a principal.
     pub(crate) fn in_delegation(scene: &Scene, kind: DriftKind, subject: String) -> Self {
-        Self {
-            message: vec![subject.clone()],
-            ..Self::new(kind, DriftLayer::Delegation, scene.stage.partner.account.id(), subject)
-        }
-    }
-
-    fn new(kind: DriftKind, layer: DriftLayer, account: &str, subject: String) -> Self {
-        Self {
-            kind,
-            layer,
-            account: account.to_owned(),
-            principals: Vec::new(),
-            subject,
-            expected: Vec::new(),
-            observed: Vec::new(),
-            message: Vec::new(),
-            follows: false,
-        }
+        Self::new(kind, DriftLayer::Delegation, scene.stage.partner.account.id(), subject.clone()).saying(&subject)
     }
 
     /// A principal is denied the key by something of ours that was turned around.
     pub(crate) fn blocked(scene: &Scene, principal: &str, by: &str) -> Self {
         let seen = Self::in_delegation(scene, DriftKind::BlockedByDeny, principal.to_owned()).of(&[principal]);
-        let seen = seen.difference(&["allowed: kms:Decrypt"], &[by, "denies kms:Decrypt"]);
-        Self { follows: true, ..seen }
+        seen.difference(&["allowed: kms:Decrypt"], &[by, "denies kms:Decrypt"]).following()
     }
-
-    /// Of these principals.
-    pub(crate) fn of(self, principals: &[&str]) -> Self {
-        Self { principals: principals.iter().map(ToString::to_string).collect(), ..self }
-    }
-
-    /// With this difference.
-    pub(crate) fn difference(self, expected: &[&str], observed: &[&str]) -> Self {
-        let owned = |parts: &[&str]| parts.iter().map(ToString::to_string).collect();
-        Self { expected: owned(expected), observed: owned(observed), ..self }
-    }
-
-    /// About another thing than our statement, and the message still names that.
-    pub(crate) fn about(self, subject: &str) -> Self {
-        Self { subject: subject.to_owned(), ..self }
-    }
-
-    /// The message speaks of a principal in place of the key.
-    pub(crate) fn about_principal(self, principal: &str) -> Self {
-        Self { message: vec![principal.to_owned()], ..self }
-    }
-
-    /// And this in its message.
-    pub(crate) fn saying(mut self, part: &str) -> Self {
-        self.message.push(part.to_owned());
-        self
-    }
-
-    /// The entry names the change.
-    pub(crate) fn names(&self, drift: &Drift) -> Result<()> {
-        let found = (drift.layer, drift.kind, drift.account.as_str(), drift.subject.as_str());
-        let wanted = (self.layer, self.kind, self.account.as_str(), self.subject.as_str());
-        ensure!(found == wanted, "expected {wanted:?}: {drift:?}");
-        let principals: BTreeSet<&str> =
-            drift.principal.as_deref().into_iter().flat_map(|all| all.split(", ")).collect();
-        let wanted: BTreeSet<&str> = self.principals.iter().map(String::as_str).collect();
-        ensure!(principals == wanted, "expected principals {wanted:?}: {drift:?}");
-        says(drift.expected.as_deref().unwrap_or_default(), &parts(&self.expected)).context("expected")?;
-        says(drift.observed.as_deref().unwrap_or_default(), &parts(&self.observed)).context("observed")?;
-        says(&drift.message, &parts(&self.message)).context("message")
-    }
-}
-
-fn parts(owned: &[String]) -> Vec<&str> {
-    owned.iter().map(String::as_str).collect()
-}
-
-/// The entries name the changes, one for one, in any order.
-pub(crate) fn named(seen: &[Seen], drift: &[Drift]) -> Result<()> {
-    ensure!(seen.len() == drift.len(), "expected {} entries: {drift:#?}", seen.len());
-    for entry in drift {
-        let errors: Vec<_> = seen.iter().filter(|seen| seen.kind == entry.kind).map(|seen| seen.names(entry)).collect();
-        if !errors.iter().any(Result::is_ok) {
-            errors.into_iter().collect::<Result<()>>()?;
-            anyhow::bail!("nobody changed this: {entry:#?}");
-        }
-    }
-    Ok(())
 }

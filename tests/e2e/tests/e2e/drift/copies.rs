@@ -7,9 +7,10 @@ use sharedkey_api::{DriftKind, SharedKeyStatus};
 use sharedkey_e2e::{has_sid, statement};
 
 use super::{
-    change::{Change, Make, Of, Seen},
-    everywhere, kinds,
+    change::{Change, Make, Of},
+    everywhere,
     scene::{NAME, Scene},
+    seen::{Seen, kinds},
     trouble::{Trouble, Unready, told},
     watched,
 };
@@ -50,7 +51,7 @@ async fn a_statement_that_was_moved_is_put_back_and_its_copy_stays_named() -> Re
 fn is_corrected(status: &SharedKeyStatus) -> bool {
     let items = status.last_correction.iter().flat_map(|correction| &correction.items);
     let healed = items.into_iter().any(|item| item.kind == DriftKind::StatementMissing);
-    healed && kinds(status) == [DriftKind::StatementDuplicated.to_string()]
+    healed && kinds(&status.drift) == [DriftKind::StatementDuplicated]
 }
 
 const COPIED: Trouble = Trouble {

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use sharedkey_api::DriftKind;
 
 use super::{
-    change::{Change, Make, Of, Seen},
+    change::{Change, Make, Of},
     everywhere, healed,
     scene::Scene,
+    seen::Seen,
     watched,
 };
 

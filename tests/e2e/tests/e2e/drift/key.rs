@@ -6,9 +6,9 @@ use serde_json::json;
 use sharedkey_api::{DriftKind, conditions::Reason};
 
 use super::{
-    change::Seen,
     everywhere, everywhere_by_alias,
     scene::{ALIAS, Scene},
+    seen::Seen,
     trouble::{Trouble, Unready, told},
 };
 

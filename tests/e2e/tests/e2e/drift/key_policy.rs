@@ -6,9 +6,10 @@ use sharedkey_api::DriftKind;
 use sharedkey_e2e::statement;
 
 use super::{
-    change::{Change, Make, Of, Seen},
+    change::{Change, Make, Of},
     everywhere, healed,
     scene::Scene,
+    seen::Seen,
     watched,
 };
 

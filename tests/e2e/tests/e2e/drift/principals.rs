@@ -8,10 +8,10 @@ use sharedkey_harness::wait_for;
 
 use super::{
     LOOKS,
-    change::{Of, Seen, named},
-    everywhere, good, kinds,
+    change::Of,
+    everywhere, good,
     scene::{NAME, Scene},
-    sorted,
+    seen::{Seen, kinds, named, wanted},
 };
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_role_that_was_created_again_is_only_told_in_observe() -> Result<()> {
         // When healing is asked for, then it is still only told
         scene.stage.patch(NAME, json!({"spec": {"healRecreatedPrincipals": true}})).await?;
         let status = scene.stage.look(NAME).await?.status.context("a status")?;
-        ensure!(kinds(&status).contains(&DriftKind::PrincipalRecreated.to_string()), "{status:#?}");
+        ensure!(kinds(&status.drift).contains(&DriftKind::PrincipalRecreated), "{status:#?}");
         scene.stage.nothing_written().await?;
         denied(&scene.stage.partner.account.as_role(&new).await?, &scene.stage.probe().await?).await
     })
@@ -130,8 +130,8 @@ async fn recreated(scene: &Scene, old: &str, observes: bool) -> Result<String> {
 /// Status names it within one interval of a moment at which the operator had looked so often, and nothing is written.
 async fn told(scene: &Scene, seen: &[Seen], looks: u64, observes: bool) -> Result<()> {
     let stage = &scene.stage;
-    let wanted = sorted(seen.iter().map(|seen| seen.kind.to_string()));
-    let status = stage.wait(NAME, "drift", |status| kinds(status) == wanted).await?.status.context("a status")?;
+    let status =
+        stage.wait(NAME, "drift", |status| kinds(&status.drift) == wanted(seen)).await?.status.context("a status")?;
     let looks = scene.looks().await? - looks;
     ensure!(looks <= LOOKS, "it took {looks} sweeps");
     named(seen, &status.drift)?;

@@ -6,11 +6,9 @@ use sharedkey_api::{SharedKeyStatus, conditions::Reason};
 use sharedkey_e2e::{is, is_for};
 
 use super::{
-    LOOKS,
-    change::{Seen, named},
-    good, kinds,
+    LOOKS, good,
     scene::{NAME, Scene},
-    sorted,
+    seen::{Seen, kinds, named, wanted},
 };
 
 /// Something that somebody does by hand.
@@ -57,7 +55,7 @@ async fn told_once(scene: &Scene, trouble: &Trouble, observes: bool) -> Result<(
     (trouble.make)(scene).await?;
     let looks = scene.looks().await?;
     let seen = (trouble.seen)(scene);
-    let all = |status: &SharedKeyStatus| kinds(status) == sorted(seen.iter().map(|seen| seen.kind.to_string()));
+    let all = |status: &SharedKeyStatus| kinds(&status.drift) == wanted(&seen);
     let status = stage.wait(NAME, "drift", all).await?.status.context("a status")?;
     let looks = scene.looks().await? - looks;
     ensure!(looks <= LOOKS, "it took {looks} sweeps");
