@@ -1,6 +1,6 @@
 //! Who can read the secret: computed from the secret's policy, the reader's policies and the key, of which each can refuse (D§5.1).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sharedkey_api::{Reader, VerdictValue};
 use sharedkey_policy::{
@@ -161,17 +161,20 @@ impl Subject<'_> {
         let (secret, caller): (&SecretArn, _) = (&self.described.arn, self.caller());
         let access = Access::to_secret(document, &self.state.policies, secret, &caller);
         let (mut conditions, mut denied) = (BTreeSet::new(), BTreeSet::new());
-        let (mut why, mut blocks) = (None, Vec::new());
-        for action in Reader::ACTIONS {
+        let (mut why, mut denials) = (None, BTreeMap::new());
+        let mut actions = Reader::ACTIONS;
+        actions.sort_by_key(|action| *action != READ);
+        for action in actions {
             match access.verdict(action) {
                 Verdict::Allowed { conditions: stated, .. } => conditions.extend(stated),
                 Verdict::Denied { half, reason } => {
                     denied.insert(action);
-                    blocks.extend(block(half, &reason, action));
                     // What differs in nothing but the action is told once, and of reading first.
-                    if why.is_none() || action == READ {
-                        why = Some(reason);
-                    }
+                    let denial = denials.entry((half, reason.replace(action, "")));
+                    let denial =
+                        denial.or_insert_with(|| Block { half, reason: reason.clone(), actions: BTreeSet::new() });
+                    denial.actions.insert(action.to_owned());
+                    why.get_or_insert(reason);
                 }
             }
         }
@@ -180,6 +183,7 @@ impl Subject<'_> {
             (false, false) => VerdictValue::Partial,
             (false, true) => VerdictValue::Allowed,
         };
+        let blocks = denials.into_values().filter(is_block).collect();
         Said { value, reason: why.or_else(|| open(&conditions)), blocks }
     }
 
@@ -235,7 +239,10 @@ impl Subject<'_> {
             Verdict::Denied { half, reason } => Said {
                 value: VerdictValue::Denied,
                 reason: Some(format!("key: {}{reason}", self.advice(key, half))),
-                blocks: block(half, &reason, DECRYPT).into_iter().collect(),
+                blocks: Some(Block { half, reason, actions: [DECRYPT.to_owned()].into() })
+                    .into_iter()
+                    .filter(is_block)
+                    .collect(),
             },
         }
     }
@@ -263,12 +270,8 @@ fn open(conditions: &BTreeSet<String>) -> Option<String> {
 }
 
 /// A denial that no half of ours can mend.
-fn block(half: Half, reason: &str, action: &str) -> Option<Block> {
-    matches!(half, Half::Boundary | Half::ExplicitDeny).then(|| Block {
-        half,
-        reason: reason.to_owned(),
-        actions: [action.to_owned()].into(),
-    })
+fn is_block(denial: &Block) -> bool {
+    matches!(denial.half, Half::Boundary | Half::ExplicitDeny)
 }
 
 #[cfg(test)]
@@ -370,6 +373,16 @@ mod tests {
         world.partner().delegation = Delegation::None;
         let (_, value, reason) = app(&world);
         assert!(value == VerdictValue::Unknown && reason.starts_with("Handoff: "), "{value} {reason}");
+    }
+
+    #[test]
+    fn a_deny_of_both_actions_is_one_block_and_told_of_reading() {
+        let mut world = World::settled();
+        world.edit_policy(r#""Effect":"Allow""#, r#""Effect":"Deny""#);
+        let verdicts = world.compare().verdicts;
+        let [block] = &verdicts[0].principals[0].principal.blocks[..] else { panic!("{verdicts:#?}") };
+        assert_eq!(block.actions, Reader::ACTIONS.map(str::to_owned).into());
+        assert!(block.reason.contains(READ), "{}", block.reason);
     }
 
     #[test]
