@@ -128,13 +128,14 @@ pub(super) fn versions(case: &Case<'_>) -> Vec<Finding> {
     let keys: BTreeSet<String> = old.iter().flat_map(|version| &version.keys).map(ToString::to_string).collect();
     let keys: Vec<String> = keys.into_iter().collect();
     let (versions, are) = if old.len() == 1 { ("version", "is") } else { ("versions", "are") };
+    // What to do comes first: the bound of the text cuts off what is behind.
     let message = format!(
-        "{versions} {} of secret {} {are} still encrypted with {}; keep that key until they have moved, and let the operator's role use \
-         kms:Encrypt on {}",
+        "let the operator's role use kms:Encrypt on {}, and keep the old key until then: {versions} {} of secret {} {are} still encrypted \
+         with {}",
+        case.desired.key.arn,
         few(&named, NAMED),
         described.arn,
         few(&keys, NAMED),
-        case.desired.key.arn
     );
     vec![Finding {
         expected: Some(case.desired.key.arn.to_string()),

@@ -92,8 +92,8 @@ fn versions_on_an_old_key_are_named_with_their_labels() {
     assert_eq!(
         found[0].message,
         format!(
-            "versions EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE (AWSCURRENT), {first} (AWSPREVIOUS) of secret {} are still encrypted with \
-             {OTHER_KEY}; keep that key until they have moved, and let the operator's role use kms:Encrypt on {KEY}",
+            "let the operator's role use kms:Encrypt on {KEY}, and keep the old key until then: versions \
+             EXAMPLE1-90ab-cdef-fedc-ba987EXAMPLE (AWSCURRENT), {first} (AWSPREVIOUS) of secret {} are still encrypted with {OTHER_KEY}",
             world.arn()
         )
     );
