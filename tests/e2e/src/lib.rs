@@ -22,7 +22,7 @@ pub use document::{foreign, has_sid, key_document, own_sid, statement};
 pub use hands::Hands;
 pub use history::History;
 pub use kept::Kept;
-pub use live::Live;
+pub use live::{Live, unordered};
 pub use logins::Login;
 pub use operator::{ENDPOINT_FLAGS, Home, INTERVAL, OWNER_ID, Service, operator};
 pub use reported::{reconciles, statuses_written};

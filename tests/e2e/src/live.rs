@@ -92,7 +92,7 @@ impl Stage {
 }
 
 /// A document with every list in one order.
-fn unordered(value: &Value) -> Value {
+pub fn unordered(value: &Value) -> Value {
     match value {
         Value::Array(items) => {
             let mut items: Vec<Value> = items.iter().map(unordered).collect();

@@ -3,14 +3,18 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use aws_sdk_iam::error::ProvideErrorMetadata as _;
 use aws_sdk_iam::primitives::Blob;
-use k8s_openapi::{ByteString, api::core::v1::Secret};
+use k8s_openapi::{ByteString, api::core::v1::Secret, jiff::Timestamp};
 use kube::{
     Api,
     api::{DeleteParams, ObjectMeta, Patch, PatchParams},
 };
 use serde_json::{Value, json};
-use sharedkey_api::{Drift, DriftKind, ExternalSecret, ExternalSecretStatus, SECRETS_ROLE};
-use sharedkey_harness::{aws::Identity, cluster::apply, wait_for, wait_for_object};
+use sharedkey_api::{Drift, DriftKind, ExternalSecret, ExternalSecretStatus, RECONCILE_REQUESTED_AT, SECRETS_ROLE};
+use sharedkey_harness::{
+    aws::{Account, Identity, SecretsManagerClient},
+    cluster::apply,
+    wait_for, wait_for_object,
+};
 
 use crate::{
     DEADLINE, Stage,
@@ -164,6 +168,38 @@ impl Stage {
             status.is_some_and(|status| status.observed_generation == secret.metadata.generation && condition(status))
         };
         wait_for_object(&self.secrets(), name, what, DEADLINE, met).await
+    }
+
+    /// An ExternalSecret as it is, with a status.
+    pub async fn secret_status(&self, name: &str) -> Result<ExternalSecretStatus> {
+        self.secrets().get(name).await?.status.with_context(|| format!("ExternalSecret {name} has no status"))
+    }
+
+    /// Changes an ExternalSecret.
+    pub async fn patch_secret(&self, name: &str, change: Value) -> Result<()> {
+        self.secrets().patch(name, &PatchParams::default(), &Patch::Merge(change)).await?;
+        Ok(())
+    }
+
+    /// Asks for a look at an ExternalSecret, and waits until it was taken.
+    pub async fn look_at_secret(&self, name: &str) -> Result<ExternalSecretStatus> {
+        let token = Timestamp::now().to_string();
+        self.patch_secret(name, json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT: token}}})).await?;
+        let handled = |status: &ExternalSecretStatus| status.last_handled_reconcile_at.as_deref() == Some(&token);
+        let secret = self.wait_secret(name, "the requested look was taken", handled).await?;
+        secret.status.context("it was there a moment ago")
+    }
+
+    /// Lets an ExternalSecret only watch. When this returns, nothing is written for it any more.
+    pub async fn observe_secret(&self, name: &str) -> Result<()> {
+        self.patch_secret(name, json!({"spec": {"mode": "Observe"}})).await?;
+        self.wait_secret(name, "only observed", |status| told(status, "Ready", "Observed").is_ok()).await?;
+        Ok(())
+    }
+
+    /// Secrets Manager in the Region of the key, as the administrators of an account.
+    pub fn secrets_manager(&self, account: &Account) -> SecretsManagerClient {
+        account.root().in_region(&self.key.region).secrets_manager()
     }
 
     /// Waits until an ExternalSecret is ready, and nothing is on its way any more.

@@ -1,13 +1,19 @@
 //! Secrets under a shared key, in the owner's account and in the external one, and who reads them.
 
 mod access;
+mod drift;
+mod existing;
+mod halves;
+mod keys;
 mod readers;
+mod replicas;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use sharedkey_api::ExternalSecret;
-use sharedkey_e2e::{Glance, Stage, merge};
-use sharedkey_harness::aws::Identity;
+use sharedkey_e2e::{Glance, OWNER_ID, Stage, merge};
+use sharedkey_engine::names::{Names, ObjectName};
+use sharedkey_harness::aws::{Identity, Key};
 
 const VALUE: &[u8] = b"correct horse battery staple";
 /// The secrets' names.
@@ -60,9 +66,38 @@ impl Scene {
         ]})
     }
 
+    /// `ExampleRole` of the partner alone.
+    fn reader(&self) -> Value {
+        json!({"readers": [
+            {"name": "partner", "accountRef": {"name": self.stage.partner.name}, "principals": [{"role": "ExampleRole"}]},
+        ]})
+    }
+
+    /// Another Region of the partition.
+    fn other_region(&self) -> &'static str {
+        if self.stage.owner.account.partition() == "aws-cn" { "cn-northwest-1" } else { "us-west-2" }
+    }
+
+    /// A key of the owner there, shared as `copies` like the one of the secrets.
+    async fn share_copies(&self) -> Result<Key> {
+        let region = self.other_region();
+        let key = self.stage.owner.account.create_key_in(region, None).await?;
+        let mut spec = self.stage.spec_for_secrets(&["Reader"]);
+        merge(&mut spec, json!({"region": region, "key": {"arn": key.arn}}));
+        self.stage.share("copies", spec).await?;
+        self.stage.ready("copies").await?;
+        Ok(key)
+    }
+
     async fn both(&self) -> Result<[Identity; 2]> {
         Ok([self.stage.as_role().await?, self.stage.owner.account.as_role(&self.reader).await?])
     }
+}
+
+/// How what an object writes is named.
+fn names(stage: &Stage, name: &str) -> Result<Names> {
+    let object = ObjectName { namespace: stage.namespace.clone(), name: name.to_owned() };
+    Ok(Names::of_secret(OWNER_ID.parse()?, object))
 }
 
 fn arn(secret: &ExternalSecret) -> Result<String> {

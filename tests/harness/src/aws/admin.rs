@@ -79,6 +79,11 @@ impl StrictAws {
         Ok(Key { arn, id: id.to_owned(), region: key.region.clone() })
     }
 
+    /// Lets an AWS service own a secret, or no longer.
+    pub async fn set_secret_owner(&self, arn: &str, service: Option<&str>) -> Result<()> {
+        self.set("secrets/owner", &json!({"arn": arn, "service": service})).await
+    }
+
     /// Lets all sessions of an account's roles expire now.
     pub async fn expire_sessions(&self, account: &Account) -> Result<()> {
         self.set("sessions/expire", &json!({"account": account.id()})).await

@@ -19,10 +19,15 @@ pub struct Key {
 impl Account {
     /// Creates a symmetric key in the account's own region; without a policy it has the default one.
     pub async fn create_key(&self, policy: Option<&Value>) -> Result<Key> {
-        let request = self.root().kms().create_key().set_policy(policy.map(Value::to_string));
+        self.create_key_in(self.root().region(), policy).await
+    }
+
+    /// The same in a region of the account's partition.
+    pub async fn create_key_in(&self, region: &str, policy: Option<&Value>) -> Result<Key> {
+        let request = self.root().in_region(region).kms().create_key().set_policy(policy.map(Value::to_string));
         let key = request.send().await?.key_metadata.context("CreateKey answered without metadata")?;
         let arn = key.arn.context("CreateKey answered without an ARN")?;
-        Ok(Key { arn, id: key.key_id, region: self.root().region().to_owned() })
+        Ok(Key { arn, id: key.key_id, region: region.to_owned() })
     }
 
     /// Creates an alias (`alias/NAME`) and returns its ARN.
