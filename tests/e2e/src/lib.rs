@@ -23,7 +23,7 @@ pub use hands::Hands;
 pub use history::History;
 pub use kept::Kept;
 pub use live::{Live, unordered};
-pub use logins::Login;
+pub use logins::{Login, ROLE};
 pub use operator::{ENDPOINT_FLAGS, Home, INTERVAL, OWNER_ID, Service, operator};
 pub use reported::{reconciles, statuses_written};
 pub use secrets::{Glance, has, told};

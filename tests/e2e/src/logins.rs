@@ -12,7 +12,7 @@ use sharedkey_harness::{
 use crate::Home;
 
 /// The role of the operator in every account.
-pub(crate) const ROLE: &str = "sharedkey-operator";
+pub const ROLE: &str = "sharedkey-operator";
 /// What the operator proves to a role of `aws`.
 pub(crate) const EXTERNAL_ID: &str = "external-id-of-the-tests";
 const AUDIENCE: &str = "sts.amazonaws.com";

@@ -46,7 +46,7 @@ const BLOCKS: &[Trouble] = &[
         },
         seen: |scene| {
             let (role, boundary) = (Of::Role.arn(scene), scene.stage.partner.account.arn("policy/Boundary"));
-            let seen = Seen::in_delegation(scene, DriftKind::BlockedByBoundary, role.to_owned()).of(&[role]);
+            let seen = Seen::in_delegation(scene, DriftKind::BlockedByBoundary, role).of(&[role]);
             vec![seen.difference(&["allowed: kms:Decrypt"], &["permissions boundary", &boundary]).saying(&boundary)]
         },
         unready: UNREADY,
@@ -114,6 +114,6 @@ fn document(effect: &str, action: &str) -> Value {
 
 fn denied(scene: &Scene, of: Of, by: &str) -> Seen {
     let principal = of.arn(scene);
-    let seen = Seen::in_delegation(scene, DriftKind::BlockedByDeny, principal.to_owned()).of(&[principal]);
+    let seen = Seen::in_delegation(scene, DriftKind::BlockedByDeny, principal).of(&[principal]);
     seen.difference(&["allowed: kms:Decrypt"], &[by, "denies kms:Decrypt"]).saying("is kept from the key")
 }

@@ -109,23 +109,23 @@ impl Seen {
     /// In the key policy.
     pub(crate) fn in_key_policy(scene: &Scene, kind: DriftKind) -> Self {
         let (sid, key) = (scene.sid(), &scene.stage.key.arn);
-        let seen = Self::new(kind, DriftLayer::KeyPolicy, scene.stage.owner.account.id(), sid.clone());
+        let seen = Self::new(kind, DriftLayer::KeyPolicy, scene.stage.owner.account.id(), &sid);
         seen.saying(&sid).saying(key)
     }
 
     /// Of the key itself.
-    pub(crate) fn of_key(scene: &Scene, kind: DriftKind, subject: String) -> Self {
-        Self::new(kind, DriftLayer::Key, scene.stage.owner.account.id(), subject.clone()).saying(&subject)
+    pub(crate) fn of_key(scene: &Scene, kind: DriftKind, subject: &str) -> Self {
+        Self::new(kind, DriftLayer::Key, scene.stage.owner.account.id(), subject).saying(subject)
     }
 
     /// On the consumer's side, in a policy or about a principal.
-    pub(crate) fn in_delegation(scene: &Scene, kind: DriftKind, subject: String) -> Self {
-        Self::new(kind, DriftLayer::Delegation, scene.stage.partner.account.id(), subject.clone()).saying(&subject)
+    pub(crate) fn in_delegation(scene: &Scene, kind: DriftKind, subject: &str) -> Self {
+        Self::new(kind, DriftLayer::Delegation, scene.stage.partner.account.id(), subject).saying(subject)
     }
 
     /// A principal is denied the key by something of ours that was turned around.
     pub(crate) fn blocked(scene: &Scene, principal: &str, by: &str) -> Self {
-        let seen = Self::in_delegation(scene, DriftKind::BlockedByDeny, principal.to_owned()).of(&[principal]);
+        let seen = Self::in_delegation(scene, DriftKind::BlockedByDeny, principal).of(&[principal]);
         seen.difference(&["allowed: kms:Decrypt"], &[by, "denies kms:Decrypt"]).following()
     }
 }

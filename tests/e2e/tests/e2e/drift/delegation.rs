@@ -112,7 +112,7 @@ fn only_reading(_: &Scene, document: &mut Value) {
 }
 
 fn inline(scene: &Scene, kind: DriftKind, of: Of) -> Seen {
-    Seen::in_delegation(scene, kind, scene.policy_name()).of(&[of.arn(scene)]).saying(of.arn(scene))
+    Seen::in_delegation(scene, kind, &scene.policy_name()).of(&[of.arn(scene)]).saying(of.arn(scene))
 }
 
 fn inline_gone(scene: &Scene, of: Of) -> Seen {
@@ -125,10 +125,10 @@ fn inline_changed(scene: &Scene, of: Of) -> Seen {
 }
 
 fn managed(scene: &Scene, kind: DriftKind) -> Seen {
-    Seen::in_delegation(scene, kind, scene.policy_arn()).of(&[Of::Role.arn(scene), Of::User.arn(scene)])
+    Seen::in_delegation(scene, kind, &scene.policy_arn()).of(&[Of::Role.arn(scene), Of::User.arn(scene)])
 }
 
 fn detached(scene: &Scene, of: Of) -> Seen {
-    let seen = Seen::in_delegation(scene, DriftKind::PolicyDetached, scene.policy_arn()).of(&[of.arn(scene)]);
+    let seen = Seen::in_delegation(scene, DriftKind::PolicyDetached, &scene.policy_arn()).of(&[of.arn(scene)]);
     seen.difference(&["attached"], &["not attached"]).saying(of.arn(scene)).saying("cannot use the key")
 }

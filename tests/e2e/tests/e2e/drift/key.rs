@@ -104,12 +104,15 @@ async fn enabled(scene: &Scene) -> Result<()> {
 }
 
 fn state(scene: &Scene, kind: DriftKind, state: &str) -> Seen {
-    let seen = Seen::of_key(scene, kind, scene.stage.key.arn.clone());
+    let seen = Seen::of_key(scene, kind, &scene.stage.key.arn);
     seen.difference(&["Enabled"], &[state]).saying("nobody can use")
 }
 
 fn moved(scene: &Scene, observed: &str) -> Seen {
     let key = &scene.stage.key.arn;
     let alias = key.replace(&format!("key/{}", scene.stage.key.id), ALIAS);
-    Seen::of_key(scene, DriftKind::AliasMoved, alias).difference(&[key], &[observed]).saying("still shares").saying(key)
+    Seen::of_key(scene, DriftKind::AliasMoved, &alias)
+        .difference(&[key], &[observed])
+        .saying("still shares")
+        .saying(key)
 }

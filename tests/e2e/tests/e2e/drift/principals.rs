@@ -103,7 +103,7 @@ async fn deleted(scene: &Scene, of: Of, observes: bool) -> Result<String> {
 
     let arn = of.arn(scene);
     let seen = [
-        Seen::in_delegation(scene, DriftKind::EntityMissing, arn.to_owned())
+        Seen::in_delegation(scene, DriftKind::EntityMissing, arn)
             .of(&[arn])
             .difference(&["exists"], &["does not exist"])
             .saying("remove it from the spec"),

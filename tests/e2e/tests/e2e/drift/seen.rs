@@ -22,13 +22,13 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// Of a kind, in a layer and an account.
-    pub(crate) fn new(kind: DriftKind, layer: DriftLayer, account: &str, subject: String) -> Self {
+    pub(crate) fn new(kind: DriftKind, layer: DriftLayer, account: &str, subject: &str) -> Self {
         Self {
             kind,
             layer,
             account: account.to_owned(),
             principals: Vec::new(),
-            subject,
+            subject: subject.to_owned(),
             expected: Vec::new(),
             observed: Vec::new(),
             message: Vec::new(),

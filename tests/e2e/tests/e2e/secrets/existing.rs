@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use aws_sdk_secretsmanager::types::{ReplicaRegionType, Tag};
 use serde_json::{Value, json};
 use sharedkey_api::DriftKind;
-use sharedkey_e2e::{Glance, Hands, Side, says, told};
+use sharedkey_e2e::{Glance, Hands, ROLE, Side, says, told};
 use sharedkey_harness::aws::Fault;
 
 use super::{OWNERS, Scene, allowed, arn, names};
@@ -176,7 +176,7 @@ async fn whoever_writes_has_to_be_a_consumer_of_the_key_and_is_named() -> Result
     stage.ready("orders").await?;
 
     // When a secret of the partner is to be under it, then the role is named, and nothing is written
-    let writer = stage.partner.account.arn("role/sharedkey-operator");
+    let writer = stage.partner.account.arn(&format!("role/{ROLE}"));
     let source = json!({"source": {"secretRef": {"name": "source", "key": "password"}}});
     let lacks = ["kms:Decrypt, kms:Encrypt, kms:GenerateDataKey", &writer, "\"orders\"", stage.partner.account.id()];
     refused(&scene, scene.partners(source), "WriterNotConsumer", &lacks).await?;

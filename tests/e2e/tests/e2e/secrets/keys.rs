@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use sharedkey_api::{DriftKind, DriftLayer};
-use sharedkey_e2e::{Glance, Side, merge, says};
+use sharedkey_e2e::{Glance, ROLE, Side, merge, says};
 use sharedkey_harness::aws::Key;
 
 use super::{Scene, VALUE, allowed, arn};
@@ -87,14 +87,14 @@ async fn a_secret_moves_to_another_key_with_all_its_versions_in_use() -> Result<
 /// without a word (D§5.4).
 async fn left_behind(scene: Scene, side: fn(&Scene) -> &Side, spec: Value) -> Result<()> {
     let stage = &scene.stage;
-    let (side, role) = (side(&scene), "sharedkey-operator");
+    let side = side(&scene);
     let invoices = scene.share_invoices().await?;
     stage.keep_secret(NAME, spec).await?;
     let secret = arn(&stage.secret_ready(NAME).await?)?;
     let deny = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Deny", "Action": "kms:Encrypt", "Resource": invoices.arn},
     ]});
-    side.account.put_role_policy(role, "no-encrypt", &deny).await?;
+    side.account.put_role_policy(ROLE, "no-encrypt", &deny).await?;
 
     // When the secret is to be under the new key, then the version that stayed behind is named
     scene.move_to("invoices").await?;
@@ -119,7 +119,7 @@ async fn left_behind(scene: Scene, side: fn(&Scene) -> &Side, spec: Value) -> Re
     stage.nothing_written().await?;
 
     // And when the operator may encrypt, then it moves
-    let request = side.account.root().iam().delete_role_policy().role_name(role).policy_name("no-encrypt");
+    let request = side.account.root().iam().delete_role_policy().role_name(ROLE).policy_name("no-encrypt");
     request.send().await?;
     stage.patch_secret(NAME, json!({"spec": {"mode": "Enforce"}})).await?;
     stage.secret_healed(NAME, DriftKind::VersionsOnOldKey).await?;

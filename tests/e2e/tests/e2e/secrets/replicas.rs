@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use aws_sdk_secretsmanager::types::ReplicaRegionType;
 use serde_json::{Value, json};
 use sharedkey_api::{DriftKind, ReplicaStatus};
-use sharedkey_e2e::{Glance, Stage, merge, says};
+use sharedkey_e2e::{Glance, ROLE, Stage, merge, says};
 use sharedkey_harness::aws::{Calls, Key, SecretsManagerClient};
 
 use super::{OWNERS, Scene, VALUE, arn};
@@ -48,11 +48,10 @@ impl Copied {
 
     /// The key that encrypts the copy, if there is one.
     async fn copys_key(&self) -> Result<Option<String>> {
-        match self.in_other_region().describe_secret().secret_id(OWNERS).send().await {
+        let described = self.in_other_region().describe_secret().secret_id(OWNERS).send().await;
+        match described.map_err(aws_sdk_secretsmanager::Error::from) {
             Ok(described) => Ok(described.kms_key_id),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
-                Ok(None)
-            }
+            Err(aws_sdk_secretsmanager::Error::ResourceNotFoundException(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -139,11 +138,11 @@ async fn a_copy_that_aws_cannot_make_is_told_with_its_state_and_made_later() -> 
     // Given an operator that may not use the key of the other Region
     let scene = Scene::new("aws").await?;
     let key = scene.share_copies().await?;
-    let (owner, role) = (&scene.stage.owner.account, "sharedkey-operator");
+    let owner = &scene.stage.owner.account;
     let deny = json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Deny", "Action": ["kms:GenerateDataKey", "kms:Encrypt"], "Resource": key.arn},
     ]});
-    owner.put_role_policy(role, "no-copies", &deny).await?;
+    owner.put_role_policy(ROLE, "no-copies", &deny).await?;
 
     // When a copy is to be there, then status says how AWS took it
     scene.stage.keep_secret(NAME, spec(&scene, Some(&key), json!({}))).await?;
@@ -157,7 +156,7 @@ async fn a_copy_that_aws_cannot_make_is_told_with_its_state_and_made_later() -> 
 
     // And when it may, then the copy is made
     let stage = copied.stage();
-    let request = stage.owner.account.root().iam().delete_role_policy().role_name(role).policy_name("no-copies");
+    let request = stage.owner.account.root().iam().delete_role_policy().role_name(ROLE).policy_name("no-copies");
     request.send().await?;
     stage.secret_ready(NAME).await?;
     copied.is_copied(VALUE).await

@@ -36,14 +36,18 @@ pub(super) const SECRET: &[Change] = &[
             }
             .boxed()
         },
-        seen: |vault| {
-            let seen = secret(vault, DriftKind::ValueChanged, "AWSCURRENT");
-            let target = target(vault, DriftKind::TargetChanged).difference(&[THEIRS], &[]).saying(THEIRS);
-            vec![
-                seen.difference(&["the version that was made from the source"], &[THEIRS]).saying("another value"),
-                target.following(),
-            ]
+        seen: |vault| their_value(vault),
+    },
+    Change {
+        name: "somebody else makes that version current again",
+        make: |vault| {
+            async move {
+                let current = vault.standing().await?.version;
+                vault.make_current(Some(THEIRS), current.as_deref()).await
+            }
+            .boxed()
         },
+        seen: |vault| their_value(vault),
     },
     Change {
         name: "the secret moves to another key",
@@ -173,7 +177,7 @@ pub(super) const ACCESS: &[Change] = &[
         make: |vault| edit(vault, |vault, policy| ours(vault, policy)["Effect"] = json!("Deny")).boxed(),
         seen: |vault| {
             let role = &vault.scene.stage.role;
-            let blocked = Seen::new(DriftKind::BlockedByDeny, DriftLayer::Delegation, partner(vault), role.clone());
+            let blocked = Seen::new(DriftKind::BlockedByDeny, DriftLayer::Delegation, partner(vault), role);
             let blocked = blocked.of(&[role]).difference(&["secretsmanager:GetSecretValue"], &[&vault.sid()]);
             let changed = policy_changed(vault).difference(&["effect: Allow"], &["effect: Deny"]);
             vec![changed, blocked.saying("is kept from the secret").following()]
@@ -271,7 +275,16 @@ fn partner(vault: &Vault) -> &str {
 }
 
 pub(super) fn secret(vault: &Vault, kind: DriftKind, subject: &str) -> Seen {
-    Seen::new(kind, DriftLayer::Secret, owner(vault), subject.to_owned()).saying(&vault.arn)
+    Seen::new(kind, DriftLayer::Secret, owner(vault), subject).saying(&vault.arn)
+}
+
+fn their_value(vault: &Vault) -> Vec<Seen> {
+    let seen = secret(vault, DriftKind::ValueChanged, "AWSCURRENT");
+    let target = target(vault, DriftKind::TargetChanged).difference(&[THEIRS], &[]).saying(THEIRS);
+    vec![
+        seen.difference(&["the version that was made from the source"], &[THEIRS]).saying("another value"),
+        target.following(),
+    ]
 }
 
 fn key_changed(vault: &Vault, observed: &str) -> Seen {
@@ -295,9 +308,9 @@ fn policy_changed(vault: &Vault) -> Seen {
 /// On the reader's side.
 fn on_reader(vault: &Vault, kind: DriftKind) -> Seen {
     let (name, role) = (vault.policy_name(), &vault.scene.stage.role);
-    Seen::new(kind, DriftLayer::Delegation, partner(vault), name.clone()).of(&[role]).saying(&name).saying(role)
+    Seen::new(kind, DriftLayer::Delegation, partner(vault), &name).of(&[role]).saying(&name).saying(role)
 }
 
 fn target(vault: &Vault, kind: DriftKind) -> Seen {
-    Seen::new(kind, DriftLayer::Target, owner(vault), COPY.to_owned()).saying(COPY)
+    Seen::new(kind, DriftLayer::Target, owner(vault), COPY).saying(COPY)
 }

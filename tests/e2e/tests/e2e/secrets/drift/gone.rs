@@ -96,7 +96,7 @@ async fn a_secret_that_is_deleted_is_made_anew_for_its_readers() -> Result<()> {
 
 fn secret_missing(vault: &Vault) -> Seen {
     let owner = vault.scene.stage.owner.account.id();
-    let seen = Seen::new(DriftKind::SecretMissing, DriftLayer::Secret, owner, OWNERS.to_owned());
+    let seen = Seen::new(DriftKind::SecretMissing, DriftLayer::Secret, owner, OWNERS);
     seen.difference(&["exists"], &["does not exist"]).saying(OWNERS).saying("was deleted")
 }
 

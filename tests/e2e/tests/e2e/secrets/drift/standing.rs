@@ -56,9 +56,7 @@ impl Vault {
     pub(super) async fn put_back(&self, before: &Standing) -> Result<()> {
         let (now, client, arn) = (self.standing().await?, self.client(), &self.arn);
         if now.version != before.version {
-            let label = client.update_secret_version_stage().secret_id(arn).version_stage("AWSCURRENT");
-            let label = label.set_remove_from_version_id(now.version.clone());
-            label.set_move_to_version_id(before.version.clone()).send().await?;
+            self.make_current(before.version.as_deref(), now.version.as_deref()).await?;
         }
         if (&now.key, &now.description) != (&before.key, &before.description) {
             let request = client.update_secret().secret_id(arn).set_kms_key_id(before.key.clone());
@@ -90,6 +88,14 @@ impl Vault {
             Some(now) if now.data != before.data => drop(secrets.replace(COPY, &PostParams::default(), before).await?),
             Some(_) => {}
         }
+        Ok(())
+    }
+
+    /// Makes a version the current one in place of another.
+    pub(super) async fn make_current(&self, version: Option<&str>, instead_of: Option<&str>) -> Result<()> {
+        let label = self.client().update_secret_version_stage().secret_id(&self.arn).version_stage("AWSCURRENT");
+        let label = label.set_remove_from_version_id(instead_of.map(str::to_owned));
+        label.set_move_to_version_id(version.map(str::to_owned)).send().await?;
         Ok(())
     }
 

@@ -158,6 +158,6 @@ async fn enabled(vault: &Vault) -> Result<()> {
 
 fn state(vault: &Vault, kind: DriftKind, state: &str) -> Seen {
     let owner = vault.scene.stage.owner.account.id();
-    let seen = Seen::new(kind, DriftLayer::Key, owner, key(vault).to_owned()).saying(key(vault));
+    let seen = Seen::new(kind, DriftLayer::Key, owner, key(vault)).saying(key(vault));
     seen.difference(&["Enabled"], &[state]).saying("nobody can use")
 }
