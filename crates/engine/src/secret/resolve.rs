@@ -179,6 +179,7 @@ impl Resolver<'_> {
             reach: reach.map(|(way, _)| way),
             principals,
         };
+        self.scope.stays(field, home, &reader.delegate(None))?;
         if reader.account != home.id {
             let rules = self.scope.rules(secret.partition(), &home.id);
             scope::trusted(field, &rules, home, &reader.account, reader.is_handoff())?;

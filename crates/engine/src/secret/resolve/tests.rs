@@ -45,6 +45,7 @@ fn base() -> Value {
         "verdict": "Allowed",
         "identity": WRITER,
         "deleting": false,
+        "leaving": [],
         "annotations": {},
         "record": {},
         "keyRecord": {},
@@ -95,7 +96,7 @@ fn resolved(changes: Changes<'_>) -> Result<DesiredSecret, Refusal> {
         namespace_labels: &BTreeMap::new(),
         accounts: &Accounts(read(&case, "accounts")),
         record: &read(&case, "record"),
-        leaving: &BTreeSet::new(),
+        leaving: &read(&case, "leaving"),
         owner_id: &"prod".parse().unwrap(),
         shared_keys: &BTreeMap::from([("orders".to_owned(), referenced)]),
         identity,
@@ -349,4 +350,30 @@ fn a_reader_that_is_refused_later_loses_nothing_and_the_others_go_on() {
     ]);
     assert_eq!(desired.readers.iter().map(|reader| reader.name.as_str()).collect::<Vec<_>>(), ["own"]);
     assert_eq!(desired.refused.keys().collect::<Vec<_>>(), ["apps"]);
+}
+
+#[test]
+fn an_account_that_is_being_deleted_opens_nothing_new() {
+    let secret = json!({
+        "resource": {"type": "secret", "secret": "arn:aws:secretsmanager:eu-west-1:444455556666:secret:team/db"},
+        "consumer": "", "accountRef": "partner", "state": "Applied", "fingerprint": "",
+    });
+    let policy = json!({
+        "resource": {"type": "inlinePolicy", "entity": "arn:aws:iam::111122223333:role/own/Api", "name": "sharedkey@prod@team@secret=db@apps"},
+        "consumer": "apps", "accountRef": "owner", "state": "Applied", "fingerprint": "f",
+    });
+    refused_all(&[
+        (&[("/leaving", json!(["owner"]))], Reason::NotAllowed, "readers[0] (apps).accountRef"),
+        (&[("/leaving", json!(["partner"]))], Reason::NotAllowed, "accountRef: AwsAccount \"partner\""),
+    ]);
+    // What was given is looked after, and a reader more is not let in through it.
+    let more = json!({"name": "more", "accountRef": {"name": "partner"}, "principals": [{"role": "App"}]});
+    for leaving in ["owner", "partner"] {
+        let desired = accepted(&[
+            ("/leaving", json!([leaving])),
+            ("/record/targets", json!([secret, policy])),
+            ("/spec/readers/-", more.clone()),
+        ]);
+        assert_eq!(desired.refused.keys().collect::<Vec<_>>(), if leaving == "owner" { vec![] } else { vec!["more"] });
+    }
 }
