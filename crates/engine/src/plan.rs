@@ -161,6 +161,8 @@ pub enum Action {
         secret: SecretArn,
         /// The tags.
         tags: BTreeMap<String, String>,
+        /// Whether they make a secret ours that is not known to be so yet. If it has become somebody else's meanwhile, they are not set.
+        claims: bool,
     },
     /// Removes the tags that say whose it is from a secret that stays.
     UntagSecret {
@@ -256,7 +258,7 @@ impl std::fmt::Display for Action {
                 write!(f, "update secret {secret}: {}", what.join(", "))
             }
             Self::PutSecretValue { secret, token } => write!(f, "put version {token} of secret {secret}"),
-            Self::TagSecret { secret, tags } => {
+            Self::TagSecret { secret, tags, .. } => {
                 write!(f, "tag secret {secret}: {}", tags.keys().cloned().collect::<Vec<_>>().join(", "))
             }
             Self::UntagSecret { secret, tags, .. } => {

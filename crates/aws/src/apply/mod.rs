@@ -87,7 +87,7 @@ impl From<Failure> for ApplyError {
     }
 }
 
-/// One writer for each policy that is replaced as a whole: the API has no compare-and-set (D§1.5).
+/// One writer for each policy that is replaced as a whole, and for each secret that is claimed: AWS has no compare-and-set (D§1.5).
 #[derive(Default)]
 pub(crate) struct PolicyLocks(Mutex<BTreeMap<Subject, Arc<tokio::sync::Mutex<()>>>>);
 
@@ -141,7 +141,9 @@ impl Aws {
             Action::PutSecretValue { secret, token } => {
                 Ok(self.put_secret_value(Site::new(&reach, secret), token, value).await?)
             }
-            Action::TagSecret { secret, tags } => Ok(self.tag_secret(Site::new(&reach, secret), tags).await?),
+            Action::TagSecret { secret, tags, claims } => {
+                Ok(self.tag_secret(Site::new(&reach, secret), tags, *claims).await?)
+            }
             Action::UntagSecret { secret, arn, tags } => {
                 Ok(self.untag_secret(&reach, secret::Unwanted { secret, arn: arn.as_ref(), tags }).await?)
             }

@@ -134,10 +134,24 @@ impl Aws {
         self.wrote_secret(&site, &before, &after, answer)
     }
 
-    /// Sets tags. Others stay.
-    pub(super) async fn tag_secret(&self, site: Site<'_>, tags: &BTreeMap<String, String>) -> Reading<Outcome> {
+    /// Sets tags. Others stay. Tags that claim a secret are set where nobody has claimed it, and one after the other: AWS would give it
+    /// to both of two who do so at once.
+    pub(super) async fn tag_secret(
+        &self,
+        site: Site<'_>,
+        tags: &BTreeMap<String, String>,
+        claims: bool,
+    ) -> Reading<Outcome> {
+        let lock = self.policy_locks.of(Subject::Secret(site.secret.clone(), Part::Existence));
+        let _tagging = lock.lock().await;
         let mut after = self.before_write(&site, "TagResource").await?;
         let before = after.clone();
+        let others =
+            before.tags.iter().any(|(key, value)| claim(key) && tags.get(key).is_some_and(|ours| ours != value));
+        if claims && others {
+            let message = "another ExternalSecret has taken it over";
+            return Err(failure(Class::Propagating, "TagResource", site.secret, "SecretOwnedElsewhere", message));
+        }
         after.tags.extend(tags.clone());
         if self.is_so(&site, &before, &after) {
             return Ok(Outcome::unchanged());
@@ -299,6 +313,11 @@ impl Aws {
             Err(failure) => Err(failure),
         }
     }
+}
+
+/// Whether a tag says whose a secret is.
+fn claim(key: &str) -> bool {
+    key.starts_with("sharedkey.dev/")
 }
 
 fn propagating(failure: Failure) -> Failure {

@@ -185,13 +185,29 @@ async fn another_key_takes_the_versions_with_it() {
 }
 
 #[tokio::test]
+async fn a_secret_that_somebody_has_claimed_meanwhile_is_not_claimed_again() {
+    let vault = Vault::new().await;
+    let secret = vault.arn().await;
+    let mut theirs = vault.desired.owner_tags();
+    theirs.insert("sharedkey.dev/namespace".to_owned(), "another".to_owned());
+    let tag = |claims| Action::TagSecret { secret: secret.clone(), tags: theirs.clone(), claims };
+    let before = vault.tags().await;
+    let failure = failed(vault.write(tag(true), None).await);
+    assert_eq!((failure.class, failure.code.as_str()), (Class::Propagating, "SecretOwnedElsewhere"));
+    assert_eq!(vault.tags().await, before);
+    // What is known to be ours is tagged as such again, whoever has tagged it since.
+    assert!(vault.apply(tag(false)).await);
+    assert_eq!(vault.tags().await["sharedkey.dev/namespace"], "another");
+}
+
+#[tokio::test]
 async fn tags_of_others_stay() {
     let vault = Vault::new().await;
     let foreign = Tag::builder().key("cost").value("12").build();
     vault.client().tag_resource().secret_id(NAME).tags(foreign).send().await.unwrap();
     let tag = |value: &str| {
         let tags = BTreeMap::from([("team".to_owned(), value.to_owned())]);
-        async { vault.apply(Action::TagSecret { secret: vault.arn().await, tags }).await }
+        async { vault.apply(Action::TagSecret { secret: vault.arn().await, tags, claims: false }).await }
     };
     assert!(!tag("orders").await);
     assert!(tag("billing").await);
@@ -206,7 +222,7 @@ async fn tags_of_others_stay() {
     }
     assert!(untag(Some(arn.clone()), ours.clone()).await);
     assert!(!untag(Some(arn), ours.clone()).await);
-    assert!(vault.apply(Action::TagSecret { secret: vault.arn().await, tags: ours.clone() }).await);
+    assert!(vault.apply(Action::TagSecret { secret: vault.arn().await, tags: ours.clone(), claims: true }).await);
     assert!(untag(None, ours.clone()).await, "it is known by its tags");
     assert!(!untag(None, ours).await);
     let left = [("cost", "12"), ("team", "billing")].map(|(key, value)| (key.to_owned(), value.to_owned()));
@@ -282,7 +298,7 @@ async fn nothing_is_left_to_do_about_a_secret_that_is_gone_and_what_is_wanted_of
         assert!(!vault.apply(done).await);
     }
     for wanted in [
-        Action::TagSecret { secret: secret.clone(), tags },
+        Action::TagSecret { secret: secret.clone(), tags, claims: false },
         Action::PutSecretValue { secret: secret.clone(), token: version('b') },
         Action::RestoreSecret { secret },
     ] {

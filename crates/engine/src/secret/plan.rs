@@ -16,7 +16,7 @@ use super::{
 use crate::{
     compare::{Cause, Finding},
     delegate::Delegate,
-    ledger::{Aspect, Record, Resource, Target},
+    ledger::{Aspect, Record, Resource, State, Target},
     plan::{Action, Blocker, Clock, Plan, Step, adopted, contention, delegation::Delegating, narrow::Narrowing},
 };
 
@@ -27,7 +27,8 @@ pub struct SecretPlan {
     pub plan: Plan,
     /// What the ledger knows and nobody asks for, although it stays in AWS: a description or a value that is no longer ours.
     pub forgets: Vec<Resource>,
-    /// Whether the steps only clear the way: then AWS is observed again at once, and planned for anew.
+    /// Whether the steps only clear the way: then AWS is observed again at once, and planned for anew. So it is where a secret is taken
+    /// over: its value is read when it is known to be ours.
     pub more: bool,
     /// For [`Record::versions`].
     pub versions: Option<String>,
@@ -72,7 +73,7 @@ pub fn plan(
             let more = !steps.is_empty();
             (steps, more)
         }
-        Some(described) => (planner.mend(described, edit.clone()), false),
+        Some(described) => (planner.mend(described, edit.clone()), comparison.adopting),
         None => {
             let steps = planner.create();
             let more = !steps.is_empty();
@@ -193,7 +194,9 @@ impl Planner<'_> {
         if !self.is_open(&self.desired.aspect(Aspect::Tags)) || tags.is_empty() {
             return None;
         }
-        let action = Action::TagSecret { secret: described.arn.clone(), tags };
+        let is_known = |known: &Target| known.state == State::Applied && known.fingerprint == described.arn.to_string();
+        let claims = !self.record.get(&self.desired.resource()).is_some_and(is_known);
+        let action = Action::TagSecret { secret: described.arn.clone(), tags, claims };
         Some(self.step(action, vec![self.secret_target(Some(&described.arn)), self.tags_target()]))
     }
 
@@ -298,10 +301,7 @@ impl Planner<'_> {
     }
 
     fn target(&self, steps: &[Step]) -> Option<TargetStep> {
-        // What is still to be taken over is so by its tags.
-        let is_ours =
-            !self.comparison.adopting || steps.iter().any(|step| matches!(step.action, Action::TagSecret { .. }));
-        let secret = self.comparison.arn.clone().filter(|_| is_ours)?;
+        let secret = self.comparison.arn.clone()?;
         let is_stale = self.comparison.findings.iter().any(|finding| finding.kind.layer() == DriftLayer::Target);
         let new_value = steps.iter().any(|step| matches!(step.action, Action::PutSecretValue { .. }));
         let wanted = self.desired.target.is_some() && self.comparison.target_trouble.is_none();

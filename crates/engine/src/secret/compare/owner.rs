@@ -5,7 +5,7 @@ use sharedkey_api::{DriftKind, Mode, conditions::Reason};
 use super::Case;
 use crate::{
     compare::{Cause, Finding},
-    ledger::{Record, Resource},
+    ledger::{Record, Resource, State},
     plan::Blocker,
     secret::{
         desired::DesiredSecret,
@@ -34,7 +34,8 @@ pub(super) enum Owner {
 impl Owner {
     pub(super) fn of(desired: &DesiredSecret, observed: &ObservedSecret, record: &Record) -> Self {
         let Some(described) = observed.described() else { return Self::Nobody };
-        if is_recorded(desired, described, record) {
+        let recorded = recorded(desired, described, record);
+        if recorded == Some(State::Applied) {
             return Self::Us;
         }
         if let Some(who) = manager(desired, described) {
@@ -46,8 +47,9 @@ impl Owner {
                 ),
             });
         }
+        // What was only to be taken over may have become somebody else's: then it has an owner by now.
         let tags = desired.owner_tags();
-        if tags.iter().all(|(key, value)| described.tags.get(key) == Some(value)) {
+        if recorded.is_some() || tags.iter().all(|(key, value)| described.tags.get(key) == Some(value)) {
             return Self::Us;
         }
         if desired.adopt {
@@ -75,9 +77,10 @@ impl Owner {
     }
 }
 
-/// Whether the ledger knows this very secret. Another one of the name has another ARN (D§5.7).
-fn is_recorded(desired: &DesiredSecret, described: &Described, record: &Record) -> bool {
-    record.get(&desired.resource()).is_some_and(|known| known.fingerprint == described.arn.to_string())
+/// What the ledger knows of this very secret. Another one of the name has another ARN (D§5.7).
+fn recorded(desired: &DesiredSecret, described: &Described, record: &Record) -> Option<State> {
+    let known = record.get(&desired.resource())?;
+    (known.fingerprint == described.arn.to_string()).then_some(known.state)
 }
 
 /// Who manages the secret, if that is known. Of another `ExternalSecret` it is not said which: its namespace may be none of ours.
@@ -122,7 +125,7 @@ pub(super) fn pending_deletion(case: &Case<'_>) -> Vec<Finding> {
         return Vec::new();
     };
     let resource = case.desired.resource();
-    let known = is_recorded(case.desired, described, case.record);
+    let known = recorded(case.desired, described, case.record).is_some();
     let cause = match described.lagging.contains(&Lag::Deletion) {
         true => Cause::Propagating,
         false if known => Cause::Drift,

@@ -169,6 +169,10 @@ fn taken(change: impl Fn(&mut World)) -> World {
     world
 }
 
+fn another() -> Names {
+    Names::of_secret("prod".parse().unwrap(), ObjectName { namespace: "a".into(), name: "b".into() })
+}
+
 #[test]
 fn a_secret_of_others_is_left_alone_and_the_reason_is_said() {
     let world = taken(|_| {});
@@ -179,15 +183,7 @@ fn a_secret_of_others_is_left_alone_and_the_reason_is_said() {
             |world| drop(world.secret().tags.insert("managed-by".into(), "external-secrets".into())),
             "its tag managed-by is external-secrets",
         ),
-        (
-            |world| {
-                let tags =
-                    Names::of_secret("prod".parse().unwrap(), ObjectName { namespace: "a".into(), name: "b".into() })
-                        .tags(None);
-                world.secret().tags.extend(tags);
-            },
-            "managed by another ExternalSecret,",
-        ),
+        (|world| world.secret().tags.extend(another().tags(None)), "managed by another ExternalSecret,"),
         (
             |world| world.secret().primary_region = Some("us-east-1".parse().unwrap()),
             "a replica, which only the secret in Region us-east-1 changes",
@@ -205,6 +201,20 @@ fn a_secret_of_others_is_left_alone_and_the_reason_is_said() {
             assert_eq!(world.plan().plan.steps.len(), 0);
         }
     }
+}
+
+#[test]
+fn what_was_only_to_be_taken_over_may_be_somebody_elses_by_now() {
+    // The ledger knows that it was to be tagged as ours, and somebody else was faster.
+    let mut world = taken(|world| world.desired.adopt = true);
+    let plan = world.plan();
+    plan.plan.steps.iter().flat_map(|step| &step.records).for_each(|target| world.record.intend(target.clone()));
+    assert_eq!((blocked(&world), plan.more, plan.target), (vec![], true, None));
+    world.secret().tags.extend(another().tags(None));
+    assert_eq!(blocked(&world), [Reason::SecretOwnedElsewhere]);
+    // Once it is known to be ours, somebody else's tags are drift.
+    world.record.confirm(world.record.get(&world.desired.resource()).unwrap().clone());
+    assert_eq!(blocked(&world), []);
 }
 
 #[test]

@@ -220,7 +220,7 @@ pub(crate) fn perform(world: &mut World, action: &Action) {
             usable(aws, secret);
             aws.put(token.clone());
         }
-        Action::TagSecret { secret, tags } => usable(aws, secret).tags.extend(tags.clone()),
+        Action::TagSecret { secret, tags, .. } => usable(aws, secret).tags.extend(tags.clone()),
         Action::UntagSecret { secret, arn, tags } => {
             let Some(live) = aws.secret.as_mut().filter(|live| live.arn.secret() == secret) else { return };
             let carries = |(key, value): (&String, &String)| live.tags.get(key) == Some(value);
