@@ -362,8 +362,17 @@ fn an_account_that_is_being_deleted_opens_nothing_new() {
         "resource": {"type": "inlinePolicy", "entity": "arn:aws:iam::111122223333:role/own/Api", "name": "sharedkey@prod@team@secret=db@apps"},
         "consumer": "apps", "accountRef": "owner", "state": "Applied", "fingerprint": "f",
     });
+    // The SharedKey has shared its key before, so that its accounts stay open to it.
+    let shared = |account: &str| {
+        let key = json!({"type": "statement", "key": KEY, "sid": "SharedKey/prod/team/orders/partner"});
+        json!([{"resource": key, "consumer": "partner", "accountRef": account, "state": "Applied", "fingerprint": "f"}])
+    };
     refused_all(&[
-        (&[("/leaving", json!(["owner"]))], Reason::NotAllowed, "readers[0] (apps).accountRef"),
+        (
+            &[("/leaving", json!(["owner"])), ("/keyRecord/targets", shared("owner"))],
+            Reason::NotAllowed,
+            "readers[0] (apps).accountRef",
+        ),
         (&[("/leaving", json!(["partner"]))], Reason::NotAllowed, "accountRef: AwsAccount \"partner\""),
     ]);
     // What was given is looked after, and a reader more is not let in through it.
@@ -372,8 +381,13 @@ fn an_account_that_is_being_deleted_opens_nothing_new() {
         let desired = accepted(&[
             ("/leaving", json!([leaving])),
             ("/record/targets", json!([secret, policy])),
+            ("/keyRecord/targets", shared(leaving)),
             ("/spec/readers/-", more.clone()),
         ]);
-        assert_eq!(desired.refused.keys().collect::<Vec<_>>(), if leaving == "owner" { vec![] } else { vec!["more"] });
+        assert_eq!(
+            desired.refused.keys().collect::<Vec<_>>(),
+            if leaving == "owner" { vec![] } else { vec!["more"] },
+            "{leaving}"
+        );
     }
 }
