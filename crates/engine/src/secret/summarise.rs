@@ -103,4 +103,6 @@ fn is_unread(course: &SecretCourse<'_>, entry: &Drift) -> bool {
 }
 
 #[cfg(test)]
+mod situations;
+#[cfg(test)]
 mod tests;

@@ -126,6 +126,12 @@ fn waits_for_source(course: &SecretCourse<'_>, type_: ConditionType) -> Option<F
     (course.desired.mode == Mode::Enforce).then(|| of(type_, trouble))
 }
 
+/// Nothing is compared of a secret that is somebody else's, and nothing of it is in place.
+fn of_others(course: &SecretCourse<'_>, outline: &Outline<'_>, type_: ConditionType) -> Option<Fact> {
+    let blocker = outline.obstacle().filter(|_| course.comparison.is_others)?;
+    Some(Fact::no(type_, blocker.reason, &blocker.message))
+}
+
 fn of(type_: ConditionType, trouble: &Trouble) -> Fact {
     Fact::of_class(type_, trouble.class, trouble.reason, &trouble.message)
 }
@@ -140,6 +146,9 @@ fn value_synced(course: &SecretCourse<'_>, outline: &Outline<'_>) -> Fact {
     }
     if let Err(failure) = &course.observed.secret {
         return Fact::unread(type_, failure);
+    }
+    if let Some(fact) = of_others(course, outline, type_) {
+        return fact;
     }
     let of_value = |failure: &&Failure| VALUE_CALLS.contains(&failure.action.as_str());
     if let Some(failure) = course.failures.iter().find(of_value) {
@@ -162,9 +171,11 @@ fn delegation_applied(course: &SecretCourse<'_>, outline: &Outline<'_>) -> Fact 
         return Fact::unread(type_, failure);
     }
     match (&course.comparison.arn, outline.obstacle()) {
-        (None, Some(blocker)) => Fact::unknown(type_, blocker.reason, &blocker.message),
+        (None, Some(blocker)) if outline.mode == Mode::Enforce => {
+            Fact::unknown(type_, blocker.reason, &blocker.message)
+        }
         // A policy on the readers' side names the secret by the ARN that it gets when it is made.
-        (None, None) => Fact::no(type_, Reason::Progressing, "the secret does not exist yet"),
+        (None, _) => Fact::no(type_, Reason::Progressing, "the secret does not exist yet"),
         _ => outline.delegation("every policy is on the readers' side"),
     }
 }
@@ -200,6 +211,9 @@ fn target_synced(course: &SecretCourse<'_>, outline: &Outline<'_>) -> Fact {
             };
         }
         Ok(SecretState::Present(_)) => {}
+    }
+    if let Some(fact) = of_others(course, outline, type_) {
+        return fact;
     }
     let open = course.comparison.findings.iter().filter(|finding| finding.kind.layer() == DriftLayer::Target);
     let open: Vec<&Finding> = open.collect();
