@@ -26,7 +26,7 @@ pub use live::{Live, unordered};
 pub use logins::{Login, ROLE};
 pub use operator::{ENDPOINT_FLAGS, Home, INTERVAL, OWNER_ID, Service, operator};
 pub use reported::{reconciles, statuses_written};
-pub use secrets::{Glance, has, told};
+pub use secrets::{Glance, create_secret_as, has, let_keep_secrets, told};
 pub use seen::{condition, is_for, says};
 pub use stage::{DEADLINE, Side, Stage, allowed, denied, is, is_settled, merge, spec};
 pub use traffic::{IN_ACCOUNTS, reads};

@@ -11,7 +11,7 @@ use kube::{
 use serde_json::{Value, json};
 use sharedkey_api::{Drift, DriftKind, ExternalSecret, ExternalSecretStatus, RECONCILE_REQUESTED_AT, SECRETS_ROLE};
 use sharedkey_harness::{
-    aws::{Account, Identity, SecretsManagerClient},
+    aws::{Account, Identity, Key, SecretsManagerClient},
     cluster::apply,
     wait_for, wait_for_object,
 };
@@ -74,7 +74,7 @@ impl Stage {
     pub async fn with_secrets(partition: &str) -> Result<Self> {
         let stage = Self::new(partition).await?;
         for account in [&stage.owner.account, &stage.partner.account] {
-            account.put_role_policy(ROLE, "secrets", &documented("secrets", account)?).await?;
+            let_keep_secrets(account).await?;
         }
         Ok(stage)
     }
@@ -106,10 +106,7 @@ impl Stage {
             {"Effect": "Allow", "Action": "secretsmanager:CreateSecret", "Resource": "*"},
         ]});
         self.partner.account.put_user_policy("ExampleUser", "create-secrets", &may).await?;
-        let client = self.as_user().await?.in_region(&self.key.region).secrets_manager();
-        let text = String::from_utf8(value.to_vec())?;
-        let made = client.create_secret().name(name).kms_key_id(&self.key.arn).secret_string(text).send().await?;
-        made.arn.context("CreateSecret answered without an ARN")
+        create_secret_as(&self.as_user().await?, &self.key, name, str::from_utf8(value)?).await
     }
 
     /// ExternalSecrets of the namespace.
@@ -241,9 +238,34 @@ impl Stage {
         Ok(())
     }
 
+    /// Asks for a look at an ExternalSecret, as `kubectl annotate` does, and waits until it was taken.
+    pub async fn look_at_secret(&self, name: &str) -> Result<ExternalSecretStatus> {
+        let token = Timestamp::now().to_string();
+        self.annotate_secret(name, RECONCILE_REQUESTED_AT, &token).await?;
+        let handled = |status: &ExternalSecretStatus| status.last_handled_reconcile_at.as_deref() == Some(&token);
+        let secret = self.wait_secret(name, "the requested look was taken", handled).await?;
+        secret.status.context("it has a status")
+    }
+
+    /// Annotates an ExternalSecret.
+    pub async fn annotate_secret(&self, name: &str, annotation: &str, value: &str) -> Result<()> {
+        self.patch_secret(name, json!({"metadata": {"annotations": {annotation: value}}})).await
+    }
+
+    /// Changes an ExternalSecret.
+    pub async fn patch_secret(&self, name: &str, change: Value) -> Result<()> {
+        self.secrets().patch(name, &PatchParams::default(), &Patch::Merge(change)).await?;
+        Ok(())
+    }
+
     /// Deletes an ExternalSecret and waits until it is gone.
     pub async fn delete_secret(&self, name: &str) -> Result<()> {
         self.secrets().delete(name, &DeleteParams::default()).await?;
+        self.secret_gone(name).await
+    }
+
+    /// Waits until a deleted ExternalSecret is gone.
+    pub async fn secret_gone(&self, name: &str) -> Result<()> {
         wait_for(&format!("the end of ExternalSecret {name}"), DEADLINE, async || {
             match self.secrets().get_opt(name).await? {
                 None => Ok(()),
@@ -252,6 +274,18 @@ impl Stage {
         })
         .await
     }
+}
+
+/// Makes a secret under a key with somebody's own credentials, and returns its ARN.
+pub async fn create_secret_as(who: &Identity, key: &Key, name: &str, value: &str) -> Result<String> {
+    let client = who.in_region(&key.region).secrets_manager();
+    let made = client.create_secret().name(name).kms_key_id(&key.arn).secret_string(value).send().await?;
+    made.arn.context("CreateSecret answered without an ARN")
+}
+
+/// Gives the operator the rights in an account that it needs to keep secrets there.
+pub async fn let_keep_secrets(account: &Account) -> Result<()> {
+    account.put_role_policy(ROLE, "secrets", &documented("secrets", account)?).await
 }
 
 /// Whether a condition of an ExternalSecret has a status.

@@ -3,5 +3,6 @@
 
 mod anew;
 mod forged;
+mod secrets;
 mod siege;
 mod specs;

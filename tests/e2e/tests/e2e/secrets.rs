@@ -2,9 +2,11 @@
 
 mod access;
 mod drift;
+mod ending;
 mod existing;
 mod halves;
 mod keys;
+mod opened;
 mod readers;
 mod replicas;
 

@@ -54,8 +54,9 @@ impl Siege {
         let hidden_key = hidden.create_key(Some(&key_document(&hidden))).await?;
         let hidden_role = hidden.create_role("/", "Hidden").await?;
         let hidden = Side { name: format!("hidden-{}", stage.namespace), account: hidden };
-        let everything =
-            json!({"allow": [{"namespaces": {"names": ["another-team"]}, "keys": ["*"], "principals": ["*"]}]});
+        let everything = json!({"allow": [
+            {"namespaces": {"names": ["another-team"]}, "keys": ["*"], "principals": ["*"], "secrets": ["*"]},
+        ]});
         stage.open(&hidden, &["owner", "consumer"], everything).await?;
 
         let rule = |keys: Value, principals: Value| json!([{"namespaces": {"names": [stage.namespace]}, "keys": keys, "principals": principals}]);
@@ -119,7 +120,7 @@ impl Siege {
     }
 
     /// What an attacker does not know, unless he wrote it himself.
-    fn unknown(&self, spec: &Value) -> Vec<String> {
+    pub(crate) fn unknown(&self, spec: &Value) -> Vec<String> {
         let texts = [self.hidden.account.id(), &self.hidden.name, &self.hidden_key.id, &self.secret.id, "another-team"];
         let written = spec.to_string();
         texts.into_iter().filter(|text| !written.contains(text)).map(str::to_owned).collect()
@@ -186,7 +187,12 @@ async fn attacker(admin: &Client, stage: &Stage) -> Result<ServiceAccountRef> {
         json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "attacker"},
             "rules": [
-                {"apiGroups": ["sharedkey.dev"], "resources": ["sharedkeys", "sharedkeys/status", "sharedkeys/finalizers"], "verbs": ["*"]},
+                {
+                    "apiGroups": ["sharedkey.dev"], "verbs": ["*"], "resources": [
+                        "sharedkeys", "sharedkeys/status", "sharedkeys/finalizers",
+                        "externalsecrets", "externalsecrets/status", "externalsecrets/finalizers",
+                    ],
+                },
                 {"apiGroups": [""], "resources": ["configmaps", "secrets", "serviceaccounts", "serviceaccounts/token", "events"], "verbs": ["*"]},
                 {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["*"]},
             ],

@@ -1,0 +1,8 @@
+//! The same attacker, who states and forges ExternalSecrets: a table of what is refused, what he writes beside specs, and Kubernetes
+//! Secrets that are not to be read or overwritten for him.
+
+mod forged;
+mod kubernetes;
+mod neighbours;
+mod specs;
+mod vault;
