@@ -1,6 +1,7 @@
 //! The product on one machine: the how-to of sharing a KMS key with another account in China, done by one Kubernetes object, and what
-//! happens when either half is changed behind its back. Every "can" and "cannot" is a real KMS call.
+//! happens when either half is changed behind its back; and secrets under that key. Every "can" and "cannot" is a real KMS call.
 
+mod secrets;
 mod set;
 mod show;
 
@@ -34,12 +35,14 @@ async fn run(keep: bool) -> Result<()> {
     share(&set).await?;
     partner_deletes_the_policy(&set).await?;
     owner_edits_the_statement(&set).await?;
+    secrets::tell(&set).await?;
     if keep {
         return stay(&set).await;
     }
+    secrets::take_back(&set).await?;
     take_back(&set).await?;
     act("That was it");
-    say("Both halves were made, kept and taken back; statements of others are as they were.");
+    say("All halves were made, kept and taken back; statements of others are as they were.");
     Ok(())
 }
 
@@ -53,8 +56,7 @@ async fn before(set: &Set) -> Result<()> {
 
 async fn share(set: &Set) -> Result<()> {
     act("kubectl apply -f examples/sharedkey.yaml");
-    show::manifest(&set.manifest);
-    set.kubectl(&["apply", "-f", &set.manifest_path()])?;
+    set.apply("sharedkey.yaml")?;
     set.wait("condition=Ready")?;
     set.kubectl(&["get", "sharedkeys", "-o", "wide"])?;
     show::status(&set.object().await?);

@@ -1,11 +1,11 @@
 //! The world of the how-to: owner 111122223333, external 444455556666, region cn-north-1, `ExampleRole` and `ExampleUser`.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use kube::{Api, Client};
 use serde_json::{Value, json};
-use sharedkey_api::SharedKey;
+use sharedkey_api::{ExternalSecret, SharedKey};
 use sharedkey_e2e::{Login, allowed, denied, foreign, is, key_document, own_sid};
 use sharedkey_harness::{
     Operator, OperatorOptions, World,
@@ -30,19 +30,18 @@ const SWEEP_MS: &str = "1000";
 
 pub(crate) struct Set {
     world: World,
-    _operator: Operator,
+    operator: Operator,
     client: Client,
     pub(crate) owner: Account,
-    partner: Account,
+    pub(crate) partner: Account,
     pub(crate) key: Key,
     probe: Probe,
     pub(crate) role: Who,
     pub(crate) user: Who,
+    /// Of the owner.
+    pub(crate) reader: Who,
     /// Statements of others in the key policy.
     pub(crate) foreign: Vec<String>,
-    /// What is applied.
-    pub(crate) manifest: String,
-    manifest_path: PathBuf,
 }
 
 impl Set {
@@ -57,39 +56,29 @@ impl Set {
         let foreign = foreign(&owner.key_policy(&key).await?);
         let role_arn = partner.create_role("/", "ExampleRole").await?;
         partner.create_user("/", "ExampleUser").await?;
+        let may = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "secretsmanager:CreateSecret", "Resource": "*"},
+        ]});
+        partner.put_user_policy("ExampleUser", "create-secrets", &may).await?;
+        let reader_arn = owner.create_role("/", "QuickstartRole").await?;
         let role = Who { name: "ExampleRole", identity: partner.as_role(&role_arn).await? };
         let user = Who { name: "ExampleUser", identity: partner.as_user("ExampleUser").await? };
+        let reader = Who { name: "QuickstartRole", identity: owner.as_role(&reader_arn).await? };
         let probe = Probe::new(&owner, &key).await?;
         let operator = start_operator(&world).await?;
-        let example = repo_root().join("examples/sharedkey.yaml");
-        let manifest = std::fs::read_to_string(&example).with_context(|| example.display().to_string())?;
-        let manifest = manifest.replace(EXAMPLE_KEY, &key.id);
-        let manifest_path = operator.folder().join("sharedkey.yaml");
-        std::fs::write(&manifest_path, &manifest)?;
-        let set = Self {
-            _operator: operator,
-            world,
-            client,
-            owner,
-            partner,
-            key,
-            probe,
-            role,
-            user,
-            foreign,
-            manifest,
-            manifest_path,
-        };
-        set.open("owner", &set.owner, "owner", json!({"keys": [set.key.arn]})).await?;
-        set.open("partner", &set.partner, "consumer", json!({"principals": ["role/ExampleRole", "user/ExampleUser"]}))
-            .await?;
+        let set = Self { operator, world, client, owner, partner, key, probe, role, user, reader, foreign };
+        let owners = json!({"keys": [set.key.arn], "secrets": ["quickstart/*"], "principals": ["role/QuickstartRole"]});
+        set.open("owner", &set.owner, &["owner", "consumer", "secrets"], owners).await?;
+        let principals = ["role/ExampleRole", "user/ExampleUser", "role/sharedkey-operator"];
+        let partners = json!({"secrets": ["quickstart/*"], "principals": principals});
+        set.open("partner", &set.partner, &["consumer", "secrets"], partners).await?;
         Ok(set)
     }
 
-    /// An administrator opens an account to the namespace: a role for the operator with the policy of docs/iam, and an `AwsAccount`.
-    async fn open(&self, name: &str, account: &Account, policy: &str, allowed: Value) -> Result<()> {
+    /// An administrator opens an account to the namespace: a role for the operator with policies of docs/iam, and an `AwsAccount`.
+    async fn open(&self, name: &str, account: &Account, policies: &[&str], allowed: Value) -> Result<()> {
         let login = Login::WebIdentity { operator: &self.world.operator_account };
-        let credentials = login.open(account, &[policy]).await?;
+        let credentials = login.open(account, policies).await?;
         let url = self.world.aws.url();
         let mut rule = json!({"namespaces": {"names": [NAMESPACE]}});
         sharedkey_e2e::merge(&mut rule, allowed);
@@ -97,7 +86,7 @@ impl Set {
             "apiVersion": "sharedkey.dev/v1alpha1", "kind": "AwsAccount", "metadata": {"name": name},
             "spec": {
                 "accountId": account.id(), "defaultRegion": REGION, "credentials": credentials, "allow": [rule],
-                "endpoints": {"kms": url, "iam": url, "sts": format!("{url}/_region/{REGION}")},
+                "endpoints": {"kms": url, "iam": url, "secretsManager": url, "sts": format!("{url}/_region/{REGION}")},
             },
         });
         apply(&self.client, NAMESPACE, &object.to_string()).await?;
@@ -105,13 +94,45 @@ impl Set {
     }
 
     pub(crate) fn describe(&self) {
-        show::say(&format!("owner {OWNER} with key {}", self.key.arn));
+        show::say(&format!("owner {OWNER} with QuickstartRole and key {}", self.key.arn));
         show::say(&format!("partner {PARTNER} with ExampleRole and ExampleUser"));
         show::say("the operator has the rights of deploy/base in Kubernetes and of docs/iam in AWS, and no others");
     }
 
-    pub(crate) fn manifest_path(&self) -> String {
-        self.manifest_path.display().to_string()
+    /// The operator's ServiceAccount, as kubectl names it.
+    pub(crate) fn operator_account(&self) -> String {
+        let account = &self.world.operator_account;
+        format!("{}:{}", account.namespace, account.name)
+    }
+
+    /// Writes a file for kubectl, and returns its path.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<String> {
+        let path = self.operator.folder().join(name);
+        std::fs::write(&path, text)?;
+        Ok(path.display().to_string())
+    }
+
+    /// Applies a file of `examples/`, with the key's real id.
+    pub(crate) fn apply(&self, example: &str) -> Result<()> {
+        self.apply_text(example, &self.example(example)?)
+    }
+
+    /// Applies as much of a file of `examples/` as stands before a line.
+    pub(crate) fn apply_until(&self, line: &str, example: &str) -> Result<()> {
+        let text = self.example(example)?;
+        let (text, _) = text.split_once(line).with_context(|| format!("{example} has no {line:?}"))?;
+        self.apply_text(example, text)
+    }
+
+    fn example(&self, name: &str) -> Result<String> {
+        let path = repo_root().join("examples").join(name);
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        Ok(text.replace(EXAMPLE_KEY, &self.key.id))
+    }
+
+    fn apply_text(&self, name: &str, text: &str) -> Result<()> {
+        show::manifest(text);
+        self.kubectl(&["apply", "-f", &self.write(name, text)?])
     }
 
     fn keys(&self) -> Api<SharedKey> {
@@ -120,6 +141,11 @@ impl Set {
 
     pub(crate) async fn object(&self) -> Result<SharedKey> {
         Ok(self.keys().get(OBJECT).await?)
+    }
+
+    pub(crate) async fn secret(&self, name: &str) -> Result<ExternalSecret> {
+        let api: Api<ExternalSecret> = Api::namespaced(self.client.clone(), NAMESPACE);
+        Ok(api.get(name).await?)
     }
 
     /// Runs kubectl and shows what it prints.
@@ -137,6 +163,16 @@ impl Set {
     /// `kubectl wait`, as a user would.
     pub(crate) fn wait(&self, condition: &str) -> Result<()> {
         self.kubectl(&["wait", &format!("sharedkey/{OBJECT}"), &format!("--for={condition}"), "--timeout=60s"])
+    }
+
+    /// The same for an ExternalSecret.
+    pub(crate) fn wait_for(&self, secret: &str, condition: &str) -> Result<()> {
+        self.kubectl(&["wait", &format!("xsec/{secret}"), &format!("--for={condition}"), "--timeout=60s"])
+    }
+
+    /// Sets the mode of an ExternalSecret.
+    pub(crate) fn mode(&self, secret: &str, mode: &str) -> Result<()> {
+        self.kubectl(&["patch", "xsec", secret, "--type=merge", "-p", &json!({"spec": {"mode": mode}}).to_string()])
     }
 
     pub(crate) async fn wait_observing(&self) -> Result<()> {
@@ -195,7 +231,7 @@ impl Set {
         let credentials = self.owner.root().credentials();
         show::say(&format!("export KUBECONFIG={}", self.world.control_plane.kubeconfig().display()));
         show::say(&format!("alias kubectl={}", kubectl.display()));
-        show::say("kubectl -n payments get sharedkeys,awsaccounts -o wide");
+        show::say("kubectl -n payments get sharedkeys,xsec,awsaccounts -o wide");
         show::say("kubectl explain sharedkey.spec.consumers");
         show::say("kubectl -n payments describe sharedkey orders");
         show::say("AWS, as the owner's administrator (any SDK or the AWS CLI):");

@@ -3,8 +3,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::Value;
-use sharedkey_api::{Drift, SharedKey};
+use sharedkey_api::{Drift, ExternalSecret, SharedKey};
 
 static ACTS: AtomicU32 = AtomicU32::new(1);
 
@@ -48,12 +49,7 @@ pub(crate) fn document(title: &str, document: &Value) {
 pub(crate) fn status(object: &SharedKey) {
     let Some(status) = &object.status else { return };
     println!("\n    status of SharedKey/{}:", object.metadata.name.as_deref().unwrap_or_default());
-    for condition in &status.conditions {
-        say(&format!(
-            "  {:<17} {:<7} {:<12} {}",
-            condition.type_, condition.status, condition.reason, condition.message
-        ));
-    }
+    conditions(&status.conditions);
     for principal in status.consumers.iter().flat_map(|consumer| &consumer.principals) {
         let reason = principal.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
         say(&format!(
@@ -62,6 +58,38 @@ pub(crate) fn status(object: &SharedKey) {
         ));
     }
     drift("drift", &status.drift);
+}
+
+/// What the status of a secret says.
+pub(crate) fn secret(object: &ExternalSecret) {
+    let Some(status) = &object.status else { return };
+    println!("\n    status of ExternalSecret/{}:", object.metadata.name.as_deref().unwrap_or_default());
+    conditions(&status.conditions);
+    for reader in &status.readers {
+        readers(object, &reader.name);
+    }
+    drift("drift", &status.drift);
+}
+
+/// What the status of a secret says of one reader: three halves and a verdict.
+pub(crate) fn readers(object: &ExternalSecret, name: &str) {
+    let readers = object.status.iter().flat_map(|status| &status.readers);
+    for principal in readers.filter(|reader| reader.name == name).flat_map(|reader| &reader.principals) {
+        let reason = principal.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        say(&format!(
+            "  {} secretPolicy={} delegation={} key={} verdict={}{reason}",
+            principal.arn, principal.secret_policy, principal.delegation, principal.key, principal.verdict
+        ));
+    }
+}
+
+fn conditions(conditions: &[Condition]) {
+    for condition in conditions {
+        say(&format!(
+            "  {:<17} {:<7} {:<12} {}",
+            condition.type_, condition.status, condition.reason, condition.message
+        ));
+    }
 }
 
 /// What was healed last.
