@@ -14,6 +14,8 @@ use crate::{
     },
 };
 
+const NOBODY: &str = "arn:aws:iam::444455556666:role/Nobody";
+
 type Situation = (&'static str, fn() -> World);
 
 /// A change of what is in place.
@@ -77,6 +79,7 @@ const SITUATIONS: &[Situation] = &[
     ("the target is somebody else's", || in_place(|world| world.aws.target = TargetReading::NotOwned { message: "as told".into() })),
     ("there is no value to write to the target", || fresh(|world| { world.desired.has_source = false; world.source = SourceReading::NotStated; })),
     ("a reader does not exist and never read", || fresh(|world| world.delete(APP))),
+    ("the same, and the secret exists", || in_place(|world| { world.partner().principals.push(NOBODY.parse().unwrap()); world.delete(NOBODY); })),
     ("a reader was deleted", || in_place(|world| world.delete(APP))),
     ("a reader was deleted and created again", || in_place(|world| world.recreate(APP, "AROAEXAMPLE0000000009"))),
     ("a reader may not use the key", || in_place(|world| world.entity(APP).policies.policies.retain(|_| false))),
