@@ -148,7 +148,8 @@ pub struct ExternalSecretSpec {
     #[schemars(length(max = limits::DESCRIPTION))]
     pub description: Option<String>,
 
-    /// Tags that the secret has to have: at most 50. Other tags of it are left alone.
+    /// Tags that the secret has to have: at most 46, because AWS takes 50 and the operator adds four that say whose it is. Other tags
+    /// of it are left alone.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "crate::schema::tags")]
     pub tags: BTreeMap<String, String>,

@@ -107,12 +107,17 @@ impl Table {
     }
 }
 
-/// `ROLES-40` stands for a list of forty principals, `TAGS-40` for a map of forty tags, and `TEXT-40` for forty characters.
+/// `ROLES-40` stands for a list of forty principals, `READERS-40` for one of forty readers, `TAGS-40` and `KEYS-40` for maps of forty
+/// tags and keys of a target, and `TEXT-40` for forty characters.
 fn expanded(patch: &Value) -> Value {
     match patch {
         Value::String(text) => match text.rsplit_once('-').map(|(what, count)| (what, count.parse::<usize>())) {
             Some(("ROLES", Ok(count))) => (0..count).map(|n| json!({"role": format!("Role{n}")})).collect(),
             Some(("TAGS", Ok(count))) => Value::Object((0..count).map(|n| (format!("tag{n}"), json!("x"))).collect()),
+            Some(("KEYS", Ok(count))) => {
+                Value::Object((0..count).map(|n| (format!("m{n}"), format!("k{n}").into())).collect())
+            }
+            Some(("READERS", Ok(count))) => (0..count).map(reader).collect(),
             Some(("TEXT", Ok(count))) => "x".repeat(count).into(),
             _ => patch.clone(),
         },
@@ -120,4 +125,8 @@ fn expanded(patch: &Value) -> Value {
         Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), expanded(value))).collect(),
         _ => patch.clone(),
     }
+}
+
+fn reader(n: usize) -> Value {
+    json!({"name": format!("r{n}"), "accountId": "444455556666", "principals": [{"role": "ExampleRole"}]})
 }
