@@ -110,7 +110,7 @@ pub enum Reason {
         detailed_message = "Create the SharedKey, or correct sharedKeyRef; the object is looked at again as soon as there is one."
     )]
     SharedKeyNotFound,
-    /// The SharedKey that the spec names has not found its key yet, or is being deleted.
+    /// The SharedKey that the spec names is refused, has not found its key, does not let the operator use it, or is being deleted.
     #[strum(
         message = "`KeyAvailable` of an ExternalSecret: sharedKeyRef",
         detailed_message = "Read the conditions of that SharedKey; the object is looked at again as soon as they change."
