@@ -1,6 +1,6 @@
 //! What the operator keeps in its own namespace, as administrators see it: the ledger and the history of key policies.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Debug};
 
 use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -8,7 +8,7 @@ use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, ListParams, Patch, PatchParams},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use sharedkey_harness::{aws::Key, wait_for, wait_for_object};
 
@@ -98,19 +98,14 @@ impl Stage {
         Ok(map.annotations()[RESULT].clone())
     }
 
-    /// Takes an object away with its finalizer, as the end of a cluster does: nothing is taken back.
+    /// Takes a SharedKey away with its finalizer, as the end of a cluster does: nothing is taken back.
     pub async fn tear_out(&self, name: &str) -> Result<()> {
-        // The operator puts a finalizer back that is taken from an object which is not being deleted, so another one holds it.
-        self.patch(name, json!({"metadata": {"finalizers": ["stories.test/held"]}})).await?;
-        self.keys().delete(name, &DeleteParams::default()).await?;
-        wait_for("the end of a torn out object", DEADLINE, async || {
-            if self.keys().get_opt(name).await?.is_some() {
-                self.patch(name, json!({"metadata": {"finalizers": null}})).await?;
-                bail!("it is still there");
-            }
-            Ok(())
-        })
-        .await
+        tear_out(&self.keys(), name).await
+    }
+
+    /// The same for an ExternalSecret.
+    pub async fn tear_out_secret(&self, name: &str) -> Result<()> {
+        tear_out(&self.secrets(), name).await
     }
 
     /// The record of an object is gone with it.
@@ -119,4 +114,22 @@ impl Stage {
         ensure!(record.is_none(), "the ledger still has {record:?}");
         Ok(())
     }
+}
+
+async fn tear_out<K: Clone + DeserializeOwned + Debug>(objects: &Api<K>, name: &str) -> Result<()> {
+    let finalizers = async |finalizers: Value| {
+        let change = json!({"metadata": {"finalizers": finalizers}});
+        objects.patch(name, &PatchParams::default(), &Patch::Merge(change)).await
+    };
+    // The operator puts a finalizer back that is taken from an object which is not being deleted, so another one holds it.
+    finalizers(json!(["stories.test/held"])).await?;
+    objects.delete(name, &DeleteParams::default()).await?;
+    wait_for("the end of a torn out object", DEADLINE, async || {
+        if objects.get_opt(name).await?.is_some() {
+            finalizers(Value::Null).await?;
+            bail!("it is still there");
+        }
+        Ok(())
+    })
+    .await
 }

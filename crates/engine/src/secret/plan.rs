@@ -287,7 +287,7 @@ impl Planner<'_> {
             .leftovers
             .iter()
             .filter(|target| target.resource.secret().is_some_and(|secret| secret != &self.desired.secret));
-        revoke::secrets(others, self.record, &self.desired.names, revoke::Deletion::Retain)
+        revoke::secrets(others, self.record, &self.desired.names, |_| revoke::Deletion::Retain)
     }
 
     fn policies(&self) -> Vec<Step> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sharedkey_api::ExternalSecretSpec;
 use sharedkey_policy::{Edit, Region, SecretArn, SecretName, Sid};
 
 use crate::{
@@ -23,9 +24,20 @@ pub enum Deletion {
     },
 }
 
+/// What the end of an object is to a secret. Only the one that the spec names is deleted: an object of the same name may have had another
+/// one before.
+pub fn deletion(spec: &ExternalSecretSpec, target: &Target) -> Deletion {
+    let is_named = |secret: &SecretName| secret.name() == spec.secret_name && secret.region().as_str() == spec.region;
+    let is_named = target.account_ref == spec.account_ref.name && target.resource.secret().is_some_and(is_named);
+    match spec.recovery_window_days().filter(|_| is_named) {
+        Some(window_days) => Deletion::Delete { window_days },
+        None => Deletion::Retain,
+    }
+}
+
 /// Every step that undoes a record: the owner's half first (D§10.4), so that nobody reads any longer even where the readers' accounts
-/// cannot be reached.
-pub fn unshare(record: &Record, names: &Names, deletion: Deletion) -> Vec<Step> {
+/// cannot be reached. `deletion` says what becomes of a secret, by what was written of it.
+pub fn unshare(record: &Record, names: &Names, deletion: impl Fn(&Target) -> Deletion) -> Vec<Step> {
     let mut steps = secrets(record.targets.iter(), record, names, deletion);
     steps.extend(crate::revoke::policies(record.targets.iter(), record));
     steps
@@ -37,7 +49,7 @@ pub fn departed(record: &Record, named: &[&str], names: &Names) -> Vec<Step> {
     // What is written for no reader is the secret itself.
     let is_gone = |target: &&Target| !target.consumer.is_empty() && !named.contains(&target.consumer.as_str());
     let departed = || record.targets.iter().filter(is_gone);
-    let mut steps = secrets(departed(), record, names, Deletion::Retain);
+    let mut steps = secrets(departed(), record, names, |_| Deletion::Retain);
     steps.extend(crate::revoke::policies(departed(), record));
     steps
 }
@@ -47,7 +59,7 @@ pub(super) fn secrets<'a>(
     targets: impl Iterator<Item = &'a Target>,
     record: &Record,
     names: &Names,
-    deletion: Deletion,
+    deletion: impl Fn(&Target) -> Deletion,
 ) -> Vec<Step> {
     let mut secrets: BTreeMap<&SecretName, Vec<&Target>> = BTreeMap::new();
     for target in targets {
@@ -55,10 +67,11 @@ pub(super) fn secrets<'a>(
             secrets.entry(secret).or_default().push(target);
         }
     }
-    let steps = secrets
-        .into_iter()
-        .map(|(secret, targets)| Ending { secret, arn: arn(secret, record), targets, names, deletion }.steps());
-    steps.flatten().collect()
+    let ending = |(secret, targets): (_, Vec<&Target>)| {
+        let deletion = targets.first().map_or(Deletion::Retain, |target| deletion(target));
+        Ending { secret, arn: arn(secret, record), targets, names, deletion }.steps()
+    };
+    secrets.into_iter().flat_map(ending).collect()
 }
 
 /// The ARN of a secret, if the ledger has learnt it. What carries the same name under another ARN is not what was written to.
@@ -143,5 +156,39 @@ impl Ending<'_> {
             !stays && (self.deletion == Deletion::Retain || !matches!(resource, Resource::Replica { .. }))
         });
         self.step(action, forgets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_the_secret_that_the_spec_names_is_deleted() {
+        let target = json!({
+            "resource": {"type": "secret", "secret": "arn:aws:secretsmanager:eu-west-1:444455556666:secret:team/db"},
+            "consumer": "", "accountRef": "partner", "state": "Applied", "fingerprint": "",
+        });
+        let target: Target = serde_json::from_value(target).unwrap();
+        let named = json!({
+            "accountRef": {"name": "partner"}, "region": "eu-west-1", "secretName": "team/db", "kmsKeyArn": "k",
+            "deletionPolicy": "Delete", "recoveryWindowDays": 7,
+        });
+        let decided = |field: &str, value: &str| {
+            let mut spec = named.clone();
+            spec[field] = if field == "accountRef" { json!({"name": value}) } else { json!(value) };
+            deletion(&serde_json::from_value(spec).unwrap(), &target)
+        };
+        assert_eq!(decided("region", "eu-west-1"), Deletion::Delete { window_days: 7 });
+        for (field, value) in [
+            ("deletionPolicy", "Retain"),
+            ("secretName", "team/other"),
+            ("region", "eu-west-2"),
+            ("accountRef", "another"),
+        ] {
+            assert_eq!(decided(field, value), Deletion::Retain, "{field}");
+        }
     }
 }

@@ -1,13 +1,7 @@
 //! An ExternalSecret from its first reconcile to its end.
 
 use sharedkey_api::{ExternalSecret, ExternalSecretStatus, Mode};
-use sharedkey_engine::{
-    ledger::Record,
-    names::Names,
-    plan::Step,
-    secret::revoke::{self, Deletion},
-    summarise::Summary,
-};
+use sharedkey_engine::{ledger::Record, names::Names, plan::Step, secret::revoke, summarise::Summary};
 
 use super::keeping::keep;
 use crate::{
@@ -35,12 +29,8 @@ impl Reconciled for ExternalSecret {
     }
 
     fn undoing(&self, record: &Record, context: &Context) -> Vec<Step> {
-        let deletion = match self.spec.recovery_window_days() {
-            Some(window_days) => Deletion::Delete { window_days },
-            None => Deletion::Retain,
-        };
         let names = Names::of_secret(context.args.owner_id.clone(), self.id().name);
-        revoke::unshare(record, &names, deletion)
+        revoke::unshare(record, &names, |target| revoke::deletion(&self.spec, target))
     }
 
     async fn others(&self, _: &Run<'_>) -> Option<String> {

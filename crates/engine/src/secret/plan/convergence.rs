@@ -286,7 +286,7 @@ proptest! {
         world.settle();
         let theirs = foreign(&world);
         let deletion = if delete { Deletion::Delete { window_days: 7 } } else { Deletion::Retain };
-        for step in unshare(&world.record, &world.desired.names, deletion) {
+        for step in unshare(&world.record, &world.desired.names, |_| deletion) {
             perform(&mut world, &step.action);
             step.forgets.iter().for_each(|resource| world.record.forget(resource));
         }

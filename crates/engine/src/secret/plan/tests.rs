@@ -226,7 +226,7 @@ fn a_reader_whose_account_cannot_be_read_does_not_hold_up_the_secrets_half() {
 }
 
 fn end(world: &World, deletion: Deletion) -> String {
-    let steps = unshare(&world.record, &world.desired.names, deletion);
+    let steps = unshare(&world.record, &world.desired.names, |_| deletion);
     let plan = SecretPlan { plan: Plan { steps, ..Plan::default() }, ..SecretPlan::default() };
     pages(&[plan])
 }
