@@ -1,5 +1,5 @@
 //! Secrets under the shared key: in the owner's account, and in the other one, made by the operator or by somebody before. Every
-//! "reads" and "is denied" is a real GetSecretValue, and no value is printed.
+//! "reads" and "is denied" is a real `GetSecretValue`, and no value is printed.
 
 use anyhow::{Context as _, Result, ensure};
 use aws_sdk_iam::error::ProvideErrorMetadata as _;

@@ -66,7 +66,7 @@ impl Set {
         let reader = Who { name: "QuickstartRole", identity: owner.as_role(&reader_arn).await? };
         let probe = Probe::new(&owner, &key).await?;
         let operator = start_operator(&world).await?;
-        let set = Self { operator, world, client, owner, partner, key, probe, role, user, reader, foreign };
+        let set = Self { world, operator, client, owner, partner, key, probe, role, user, reader, foreign };
         let owners = json!({"keys": [set.key.arn], "secrets": ["quickstart/*"], "principals": ["role/QuickstartRole"]});
         set.open("owner", &set.owner, &["owner", "consumer", "secrets"], owners).await?;
         let principals = ["role/ExampleRole", "user/ExampleUser", "role/sharedkey-operator"];

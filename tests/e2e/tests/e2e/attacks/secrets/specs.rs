@@ -21,6 +21,9 @@ struct Refused {
     reason: Reason,
 }
 
+/// The fields that name something.
+type Naming<'a> = &'a dyn Fn(&str) -> Value;
+
 #[tokio::test]
 async fn the_api_server_does_not_admit_what_no_secret_may_be() -> Result<()> {
     let vault = Vault::lay().await?;
@@ -67,7 +70,7 @@ async fn what_is_closed_to_a_secret_and_what_does_not_exist_are_told_alike() -> 
     let account = |name: &str| json!({"accountRef": {"name": name}});
     let reader = |name: &str| json!({"readers": [vault.reader(json!({"accountRef": {"name": name}}))]});
     let role = |role: &str| json!({"readers": [vault.reader(json!({"principals": [{"role": role}]}))]});
-    let cases: [(&str, &str, &dyn Fn(&str) -> Value, Reason); 4] = [
+    let cases: [(&str, &str, Naming<'_>, Reason); 4] = [
         ("theirs", "nobodys", &key, Reason::SharedKeyNotFound),
         (&vault.hidden.name, "nobodys", &account, Reason::NotAllowed),
         (&vault.hidden.name, "nobodys", &reader, Reason::NotAllowed),

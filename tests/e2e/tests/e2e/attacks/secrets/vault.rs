@@ -39,7 +39,7 @@ impl Deref for Vault {
 
 impl Vault {
     pub(super) async fn lay() -> Result<Self> {
-        let mut siege = Siege::lay().await?;
+        let mut siege = Box::pin(Siege::lay()).await?;
         for account in [&siege.stage.owner.account, &siege.stage.partner.account, &siege.hidden.account] {
             let_keep_secrets(account).await?;
         }
