@@ -130,6 +130,10 @@ const TABLE: &[Row] = &[
     },
 ];
 
+/// What nobody answered has a code of ours.
+const TIMEOUT: &str = "Timeout";
+const CONNECTION_FAILED: &str = "ConnectionFailed";
+
 /// What KMS, IAM and Secrets Manager say of what is not there.
 const NOT_FOUND: [&str; 3] = ["NoSuchEntity", "NotFoundException", "ResourceNotFoundException"];
 
@@ -163,6 +167,14 @@ pub(crate) fn is_turned_away(code: &str) -> bool {
     TABLE.iter().any(|row| row.family == "throttled" && row.codes.contains(&code))
 }
 
+/// Whether a message of AWS may quote what was sent or answered: it repeats a parameter that it does not take, and what cannot be read is
+/// quoted in part. Codes that are not in the table may mean anything.
+pub(crate) fn may_quote(code: &str) -> bool {
+    const OWN: [&str; 2] = [TIMEOUT, CONNECTION_FAILED];
+    let row = TABLE.iter().find(|row| row.codes.contains(&code));
+    row.map_or(!OWN.contains(&code), |row| row.family == "invalid")
+}
+
 /// For things that may not be there: their absence is an answer, not a failure.
 pub(crate) fn or_absent<T>(reading: Reading<T>) -> Reading<Option<T>> {
     match reading {
@@ -191,9 +203,9 @@ where
             let message = text::tidy(service.err().message().unwrap_or_default());
             Answer { class, code, message, family }
         }
-        SdkError::TimeoutError(_) => unanswered("timeout", "Timeout"),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => unanswered("timeout", "Timeout"),
-        SdkError::DispatchFailure(_) => unanswered("connection", "ConnectionFailed"),
+        SdkError::TimeoutError(_) => unanswered("timeout", TIMEOUT),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => unanswered("timeout", TIMEOUT),
+        SdkError::DispatchFailure(_) => unanswered("connection", CONNECTION_FAILED),
         SdkError::ResponseError(_) => unanswered("connection", "UnreadableAnswer"),
         // A request that could not even be built: a malformed endpoint, an illegal parameter.
         _ => Answer { class: Class::UserActionNeeded, ..unanswered("invalid", "InvalidRequest") },
@@ -239,6 +251,23 @@ mod tests {
             (400, Class::UserActionNeeded),
         ] {
             assert_eq!(of_code("SomethingNew", status).0, class, "{status}");
+        }
+    }
+
+    #[test]
+    fn what_may_quote_a_value_is_all_that_is_not_known_to_speak_of_something_else() {
+        for (code, quotes) in [
+            ("ValidationException", true),
+            ("InvalidParameterException", true),
+            ("SerializationException", true),
+            ("Http400", true),
+            ("UnreadableAnswer", true),
+            ("AccessDeniedException", false),
+            ("EncryptionFailure", false),
+            ("LimitExceededException", false),
+            ("ConnectionFailed", false),
+        ] {
+            assert_eq!(may_quote(code), quotes, "{code}");
         }
     }
 

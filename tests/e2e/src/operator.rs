@@ -82,6 +82,17 @@ impl Service {
         Ok(Self { operator: home.start().await?, home })
     }
 
+    /// Starts an operator that logs all that it, its clients and their libraries can, the bodies of requests and answers too.
+    pub async fn talkative() -> Result<Self> {
+        let interval = INTERVAL.as_millis().to_string();
+        let args = [&ENDPOINT_FLAGS, &IMPATIENT[..], &["--interval-override-ms", &interval, "--log", "trace"]].concat();
+        let mut home = Home::new(&args).await?;
+        for variable in ["LOG_SIGNABLE_BODY", "LOG_SENSITIVE_BODIES"] {
+            home.options = home.options.env(variable, "true");
+        }
+        Ok(Self { operator: home.start().await?, home })
+    }
+
     async fn with(args: &[&str]) -> Result<Self> {
         Self::allowing(&[&ENDPOINT_FLAGS, args].concat()).await
     }
@@ -100,8 +111,9 @@ impl Home {
             .args(["--owner-id", OWNER_ID, "--operator-namespace", &world.operator_account.namespace])
             // The strict AWS does not throttle unless asked to, and tests do not wait for quotas that nobody has.
             .args(["--iam-reads-per-second", "1000", "--iam-writes-per-second", "1000"])
-            .args(["--log", "info,sharedkey_aws=debug"])
             .args(args.iter().copied())
+            // As a variable, so that an argument may say otherwise.
+            .env("SHAREDKEY_LOG", "info,sharedkey_aws=debug")
             .env("AWS_ACCESS_KEY_ID", &identity.credentials().access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", &identity.credentials().secret_access_key)
             .env("AWS_EC2_METADATA_DISABLED", "true");

@@ -17,7 +17,7 @@ use sharedkey_harness::{
 };
 
 use crate::{
-    DEADLINE, Stage,
+    DEADLINE, Side, Stage,
     logins::{ROLE, documented},
 };
 
@@ -72,11 +72,15 @@ impl Glance {
 impl Stage {
     /// A stage where the operator may keep secrets in both accounts.
     pub async fn with_secrets(partition: &str) -> Result<Self> {
-        let stage = Self::new(partition).await?;
-        for account in [&stage.owner.account, &stage.partner.account] {
+        Self::new(partition).await?.keeping_secrets().await
+    }
+
+    /// The same with an operator that may keep secrets in both accounts.
+    pub async fn keeping_secrets(self) -> Result<Self> {
+        for account in [&self.owner.account, &self.partner.account] {
             let_keep_secrets(account).await?;
         }
-        Ok(stage)
+        Ok(self)
     }
 
     /// A spec that shares the key with the role and the user of the partner, with roles of the owner, and with the operator's own
@@ -107,6 +111,14 @@ impl Stage {
         ]});
         self.partner.account.put_user_policy("ExampleUser", "create-secrets", &may).await?;
         create_secret_as(&self.as_user().await?, &self.key, name, str::from_utf8(value)?).await
+    }
+
+    /// A spec that keeps a secret of an account under the key of the SharedKey `orders`.
+    pub fn secret_spec(&self, side: &Side, secret: &str) -> Value {
+        json!({
+            "accountRef": {"name": side.name}, "region": self.key.region, "secretName": secret,
+            "sharedKeyRef": {"name": "orders"},
+        })
     }
 
     /// ExternalSecrets of the namespace.

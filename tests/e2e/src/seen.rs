@@ -12,16 +12,17 @@ use kube::{
 };
 use serde_json::json;
 use sharedkey_api::{RECONCILE_REQUESTED_AT, SharedKey, SharedKeyStatus, conditions::Reason};
+use sharedkey_engine::summarise::Status;
 
 use crate::{Stage, is};
 
 /// A condition.
-pub fn condition<'a>(status: &'a SharedKeyStatus, type_: &str) -> Option<&'a Condition> {
-    status.conditions.iter().find(|condition| condition.type_ == type_)
+pub fn condition<'a>(status: &'a impl Status, type_: &str) -> Option<&'a Condition> {
+    status.conditions().iter().find(|condition| condition.type_ == type_)
 }
 
 /// Whether a condition has a status and a reason.
-pub fn is_for(status: &SharedKeyStatus, type_: &str, value: &str, reason: Reason) -> bool {
+pub fn is_for(status: &impl Status, type_: &str, value: &str, reason: Reason) -> bool {
     is(status, type_, value) && condition(status, type_).is_some_and(|condition| condition.reason == reason.as_ref())
 }
 

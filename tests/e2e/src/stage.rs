@@ -9,6 +9,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 use sharedkey_api::{AwsAccount, Drift, DriftKind, SharedKey, SharedKeyStatus};
+use sharedkey_engine::summarise::Status;
 use sharedkey_harness::{
     aws::{Account, Attempt, Identity, Key, Operation, Probe},
     cluster::{apply, fresh_namespace},
@@ -314,12 +315,12 @@ async fn verify(who: &Identity, probe: &Probe, wanted: impl Fn(&Attempt) -> bool
 }
 
 /// Whether a condition has a status.
-pub fn is(status: &SharedKeyStatus, type_: &str, value: &str) -> bool {
-    status.conditions.iter().any(|condition| condition.type_ == type_ && condition.status == value)
+pub fn is(status: &impl Status, type_: &str, value: &str) -> bool {
+    status.conditions().iter().any(|condition| condition.type_ == type_ && condition.status == value)
 }
 
 /// Ready, and nothing on its way any more.
-pub fn is_settled(status: &SharedKeyStatus) -> bool {
+pub fn is_settled(status: &impl Status) -> bool {
     is(status, "Ready", "True") && is(status, "InSync", "True") && !is(status, "Reconciling", "True")
 }
 

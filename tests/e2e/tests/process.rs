@@ -71,7 +71,7 @@ async fn an_operator_that_is_told_to_stop_ends_what_it_does_and_the_next_one_goe
     // Given an operator in the middle of a share, because AWS takes its time
     let Service { home, operator } = Service::start(INTERVAL, &[]).await?;
     let stage = Stage::on(&home, "aws").await?;
-    let history = History::from_now_on(&stage);
+    let history = History::from_now_on(stage.keys());
     let slow =
         Fault::hang(Duration::from_secs(2)).service("kms").operation("PutKeyPolicy").account(&stage.owner.account);
     let slow = home.world.aws.inject(&slow.times(1)).await?;

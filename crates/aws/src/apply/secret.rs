@@ -72,12 +72,12 @@ impl Aws {
         let value =
             token.map(|token| Ok((token, value.ok_or_else(|| no_value("CreateSecret", secret))?))).transpose()?;
         let manager = SecretsManager::new(reach, secret.region());
-        let sent = Instant::now();
         let answer = manager.create(NewSecret { name: secret.name(), description, key, tags }, value).await;
         let subject = Subject::Secret(secret.clone(), Part::Existence);
         self.wrote(subject, None, Some("present".into()), &answer);
         if answer.as_ref().is_err_and(may_have_happened) {
-            self.note_unanswered([Resource::Secret { secret: secret.clone() }], sent);
+            // Each attempt of the SDK is signed anew, and the last one may have left only now.
+            self.note_unanswered([Resource::Secret { secret: secret.clone() }], Instant::now());
         }
         match answer {
             Ok(_) => Ok(Outcome::written()),

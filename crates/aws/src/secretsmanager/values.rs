@@ -10,7 +10,10 @@ use aws_sdk_secretsmanager::{
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use sharedkey_engine::problem::Reading;
 
-use super::{CHANGES, CREATE_SECRET, NewSecret, SecretsManager, api, retries, sdk_tags, silence::unheard};
+use super::{
+    CHANGES, CREATE_SECRET, NewSecret, SecretsManager, api, retries, sdk_tags,
+    silence::{unheard, unquoted},
+};
 use crate::{
     class,
     limits::Bucket,
@@ -51,7 +54,7 @@ impl SecretsManager<'_> {
             }
         };
         let request = request.customize().config_override(retries::not_of_limits::<CreateSecretError>()).send();
-        let answer = self.call(CREATE_SECRET, name, unheard(request)).await?;
+        let answer = unquoted(self.call(CREATE_SECRET, name, unheard(request)).await)?;
         answer.arn.ok_or_else(|| self.unreadable(CREATE_SECRET, name, "the new secret has no ARN"))
     }
 
@@ -67,7 +70,7 @@ impl SecretsManager<'_> {
         let request = self.client.put_secret_value().secret_id(secret).client_request_token(version);
         let request = request.set_secret_string(text).set_secret_binary(binary);
         let request = request.customize().config_override(retries::not_of_limits::<PutSecretValueError>()).send();
-        let answer = self.call(PUT_SECRET_VALUE, secret, unheard(request)).await?;
+        let answer = unquoted(self.call(PUT_SECRET_VALUE, secret, unheard(request)).await)?;
         Ok(answer.version_stages.unwrap_or_default().into_iter().collect())
     }
 
@@ -82,7 +85,8 @@ impl SecretsManager<'_> {
     pub(crate) async fn value(&self, secret: &str, version: Option<&str>) -> Reading<Option<(String, SecretValue)>> {
         let request =
             self.client.get_secret_value().secret_id(secret).set_version_id(version.map(str::to_owned)).send();
-        let Some(answer) = class::or_absent(self.call(GET_SECRET_VALUE, secret, unheard(request)).await)? else {
+        let answer = unquoted(self.call(GET_SECRET_VALUE, secret, unheard(request)).await);
+        let Some(answer) = class::or_absent(answer)? else {
             return Ok(None);
         };
         let value = match (answer.secret_string, answer.secret_binary) {

@@ -9,9 +9,13 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sharedkey_aws::SecretValue;
 use sharedkey_engine::plan::{Action, Step};
+use sharedkey_harness::aws::Fault;
 use tracing_subscriber::{filter::LevelFilter, fmt::MakeWriter};
 
-use crate::vault::{NAME, Vault, version};
+use crate::{
+    vault::{NAME, VALUE, Vault, failed, version},
+    world::strict,
+};
 
 /// Everything that was logged in this thread.
 #[derive(Clone, Default)]
@@ -44,6 +48,23 @@ impl Log {
 /// How the SDK prints the bytes of a body that it signs.
 fn as_numbers(bytes: &[u8]) -> String {
     bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[tokio::test]
+async fn a_message_of_aws_that_quotes_the_value_is_not_told() {
+    let vault = Vault::new().await;
+    let quoting =
+        format!("1 validation error detected: Value '{VALUE}' at 'secretString' failed to satisfy constraint");
+    for (operation, action) in [
+        ("CreateSecret", vault.create(Some(&version('b')))),
+        ("PutSecretValue", Action::PutSecretValue { secret: vault.arn().await, token: version('b') }),
+    ] {
+        let fault = Fault::error("ValidationException", &quoting).operation(operation).times(1);
+        strict().await.inject(&fault.account(&vault.owner.account)).await.unwrap();
+        let failure = failed(vault.write(action, Some(VALUE)).await);
+        assert_eq!(failure.code, "ValidationException");
+        assert!(!failure.to_string().contains(VALUE), "{failure}");
+    }
 }
 
 /// The environment belongs to the whole process, so the child of this test has one of its own.

@@ -8,7 +8,7 @@ use sharedkey_harness::aws::{Account, Fault};
 /// As often as the SDK tries a call by itself.
 const ALL_ATTEMPTS: u32 = 3;
 /// Longer than anybody waits: the operator is killed before.
-const FOR_GOOD: Duration = Duration::from_mins(5);
+pub(crate) const FOR_GOOD: Duration = Duration::from_mins(5);
 
 /// What becomes of the write, as far as the operator gets to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

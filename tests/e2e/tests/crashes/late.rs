@@ -1,19 +1,21 @@
-//! A write that AWS performs long after the operator gave up waiting for it, when what it states is no longer asked for.
+//! A write that AWS performs long after the operator gave up waiting for it, when what it makes is no longer asked for.
 
-use std::time::Duration;
-
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
 use kube::api::DeleteParams;
 use serde_json::json;
 use sharedkey_api::conditions::Reason;
-use sharedkey_e2e::{DEADLINE, Home, IN_ACCOUNTS, INTERVAL, Service, Stage, denied, has_sid, is, says};
+use sharedkey_e2e::{DEADLINE, Home, IN_ACCOUNTS, INTERVAL, Service, Stage, denied, has_sid, is, is_for, says, told};
 use sharedkey_harness::{
     aws::{Calls, Fault, FaultId},
     wait_for,
 };
 
-use crate::ALONE;
+use crate::{
+    ALONE,
+    blow::FOR_GOOD,
+    vault::{FIRST, Kept, Vault},
+};
 
 /// The operator waits ten seconds for an answer, and here twenty more for a write that got none.
 const ARGS: [&str; 4] = ["--read-lag-override-ms", "0", "--write-lag-override-ms", "30000"];
@@ -24,10 +26,43 @@ async fn what_a_late_write_brings_back_is_taken_away_again() -> Result<()> {
     let Service { home, operator: _operator } = Service::start(INTERVAL, &ARGS).await?;
     let home = &home;
     try_join_all(["aws-cn", "aws"].map(async |partition| {
-        futures::try_join!(when_the_object_is_deleted(home, partition), when_a_consumer_leaves(home, partition))
+        futures::try_join!(
+            when_the_object_is_deleted(home, partition),
+            when_a_consumer_leaves(home, partition),
+            when_a_secret_was_never_seen(home, partition, false),
+            when_a_secret_was_never_seen(home, partition, true),
+        )
     }))
     .await
     .map(drop)
+}
+
+async fn when_a_secret_was_never_seen(home: &Home, partition: &str, goes_along: bool) -> Result<()> {
+    // Given an object whose secret is not made: the first call hangs, and no further one arrives
+    let vault = Vault::new(Stage::on(home, partition).await?).await?;
+    let (stage, kept) = (&vault.stage, Kept { goes_along, ..Kept::NEW });
+    let creates = |fault: Fault| fault.operation("CreateSecret").account(&stage.partner.account).principal(IN_ACCOUNTS);
+    let late = home.world.aws.inject(&creates(Fault::hang(FOR_GOOD)).times(1)).await?;
+    let lost = home.world.aws.inject(&creates(Fault::reset())).await?;
+    stage.put_kubernetes_secret("orders", &[("password", FIRST)]).await?;
+    vault.keep("orders", kept).await?;
+    wait_for("a further call", DEADLINE, async || {
+        ensure!(home.world.aws.fault_hits(lost).await? > 0, "the first one is still waited for");
+        Ok(())
+    })
+    .await?;
+
+    // When it is deleted, then it waits for what may still come
+    stage.secrets().delete("orders", &DeleteParams::default()).await?;
+    let deleting = |status: &_| is_for(status, "Ready", "False", Reason::Deleting);
+    let secret = stage.wait_secret("orders", "the end waits", deleting).await?;
+    let message = told(secret.status.as_ref().context("it has a status")?, "Ready", "Deleting")?;
+    says(&message, &["gone from AWS", "has not answered", "sharedkey.dev/abandon=true"])?;
+
+    // And when the first call is performed after all, the secret goes, or is nobody's, before the object does
+    home.world.aws.remove_fault(late).await?;
+    stage.secret_gone("orders").await?;
+    vault.is_let_go("orders", kept).await
 }
 
 async fn when_the_object_is_deleted(home: &Home, partition: &str) -> Result<()> {
@@ -86,7 +121,7 @@ async fn when_a_consumer_leaves(home: &Home, partition: &str) -> Result<()> {
 
 /// The first write of the key policy gets no answer, and is performed when the fault is removed.
 async fn hanging(stage: &Stage) -> Result<FaultId> {
-    let fault = Fault::hang(Duration::from_mins(5)).operation("PutKeyPolicy").account(&stage.owner.account).times(1);
+    let fault = Fault::hang(FOR_GOOD).operation("PutKeyPolicy").account(&stage.owner.account).times(1);
     stage.home.world.aws.inject(&fault.principal(IN_ACCOUNTS)).await
 }
 

@@ -5,9 +5,13 @@
 //! then its second, until no write is left to strike; one operator dies for all scenes of a round.
 
 mod blow;
+mod keeping;
 mod late;
+mod plot;
 mod scene;
+mod sharing;
 mod standing;
+mod vault;
 
 use anyhow::Result;
 use futures::future::try_join_all;

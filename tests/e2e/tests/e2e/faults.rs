@@ -34,7 +34,7 @@ async fn shared_in_spite_of(service: &str, operation: &str) -> Result<()> {
         let side = if service == "kms" { &stage.owner } else { &stage.partner };
         let aws = &stage.home.world.aws;
         let fault = aws.inject(&fault.service(service).operation(operation).account(&side.account)).await?;
-        let history = History::from_now_on(&stage);
+        let history = History::from_now_on(stage.keys());
 
         // When a key is shared, then it is, and nothing was drift on the way
         stage.share("orders", stage.spec()).await?;
@@ -72,7 +72,7 @@ async fn while_aws_is_down_what_was_known_stays() -> Result<()> {
     {
         // Given a shared key
         let stage = Stage::new("aws-cn").await?;
-        let history = History::from_now_on(&stage);
+        let history = History::from_now_on(stage.keys());
         stage.share("orders", stage.spec()).await?;
         stage.ready("orders").await?;
         let known = stage.status("orders").await?;

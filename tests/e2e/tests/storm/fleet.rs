@@ -1,14 +1,19 @@
 //! Two hundred objects, ten on each key, each for a role of its own.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
 use kube::api::ListParams;
 use serde_json::json;
 use sharedkey_api::SharedKeyStatus;
-use sharedkey_e2e::{History, Home, Stage, is, is_settled, key_document, spec};
+use sharedkey_e2e::{History, Home, Stage, is_settled, key_document, spec};
 use sharedkey_harness::{aws::Key, wait_for};
 
-use crate::LONGEST;
+use crate::{
+    LONGEST,
+    told::{self, MOST, Told},
+};
 
 /// Stages: each has two accounts.
 const STAGES: u16 = 2;
@@ -17,28 +22,13 @@ const OBJECTS_ON_A_KEY: u16 = 10;
 /// Requests at the same time.
 const AT_ONCE: usize = 8;
 
-/// What an object goes through: it is being shared, it waits until AWS shows it, it is ready.
-const PHASES: usize = 3;
-/// Statuses that tell of failed calls, beside those: some of them more than once, as each half fails and recovers by itself.
-const ERRORS: usize = 12;
-/// Statuses of one object, however long the storm lasts.
-const MOST: usize = 2 * PHASES + ERRORS;
-
 pub(crate) struct Fleet(Vec<Part>);
-
-/// Statuses that were written.
-pub(crate) struct Told {
-    /// Of all objects.
-    pub(crate) writes: usize,
-    /// Of the object that has the most.
-    pub(crate) most: usize,
-}
 
 /// The objects of one stage.
 struct Part {
     stage: Stage,
     keys: Vec<Key>,
-    history: History,
+    history: History<SharedKeyStatus>,
 }
 
 impl Fleet {
@@ -52,7 +42,7 @@ impl Fleet {
             let keys = keys.buffered(AT_ONCE).try_collect().await?;
             let roles = stream::iter(names()).map(async |name| partner.create_role("/", &name).await);
             let _: Vec<String> = roles.buffered(AT_ONCE).try_collect().await?;
-            let history = History::from_now_on(&stage);
+            let history = History::from_now_on(stage.keys());
             anyhow::Ok(Part { stage, keys, history })
         });
         Ok(Self(try_join_all(parts).await?))
@@ -73,9 +63,7 @@ impl Fleet {
 
     /// Every object was ready at some time.
     pub(crate) fn ready_once(&self) -> Result<()> {
-        let ready = |statuses: &Vec<SharedKeyStatus>| statuses.iter().any(|status| is(status, "Ready", "True"));
-        let objects = self.0.iter().flat_map(|part| part.history.by_object().into_values());
-        let count = objects.filter(ready).count();
+        let count = told::ready_once(self.0.iter().map(|part| part.history.clone()));
         ensure!(count == usize::from(Self::OBJECTS), "{count} of {} have been ready", Self::OBJECTS);
         Ok(())
     }
@@ -98,17 +86,9 @@ impl Fleet {
         self.0.iter().try_for_each(|part| part.history.no_drift())
     }
 
-    /// How many statuses were written, and the most of one object. None has more than its story has phases and errors for, and none
-    /// goes to and fro.
+    /// How many statuses were written, and the most of one object. None has more than its story has phases and errors for.
     pub(crate) fn told(&self) -> Result<Told> {
-        let mut told = Told { writes: 0, most: 0 };
-        for (name, statuses) in self.0.iter().flat_map(|part| part.history.by_object()) {
-            let writes = statuses.len();
-            let conditions: Vec<_> = statuses.iter().map(conditions).collect();
-            ensure!(writes <= MOST, "{name}: {writes} writes instead of {MOST} at most: {conditions:#?}");
-            told = Told { writes: told.writes + writes, most: told.most.max(writes) };
-        }
-        Ok(told)
+        told::told(self.0.iter().map(|part| (part.history.clone(), BTreeMap::new())), MOST)
     }
 
     pub(crate) async fn forget_calls(&self) -> Result<()> {
@@ -118,11 +98,6 @@ impl Fleet {
     pub(crate) async fn nothing_written(&self) -> Result<()> {
         try_join_all(self.0.iter().map(|part| part.stage.nothing_written())).await.map(drop)
     }
-}
-
-fn conditions(status: &SharedKeyStatus) -> Vec<(&str, &str, &str)> {
-    let conditions = status.conditions.iter();
-    conditions.map(|condition| (&*condition.type_, &*condition.status, &*condition.reason)).collect()
 }
 
 fn names() -> impl Iterator<Item = String> {

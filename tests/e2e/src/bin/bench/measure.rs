@@ -108,7 +108,7 @@ pub(crate) async fn costs(fleet: &Fleet) -> Result<Costs> {
 /// meanwhile would cost it more than the sweep does.
 async fn quiet(fleet: &Fleet, sweeper: &Operator) -> Result<(Counts, Duration, Usage)> {
     wait_for("every object to be looked at", DEADLINE, async || {
-        let count = reconciles(&sweeper.metrics().await?);
+        let count = reconciles(&sweeper.metrics().await?, "SharedKey");
         ensure!(count >= fleet.objects(), "{count} of {} reconciles", fleet.objects());
         Ok(())
     })
@@ -116,9 +116,9 @@ async fn quiet(fleet: &Fleet, sweeper: &Operator) -> Result<(Counts, Duration, U
     let process = Process::of(sweeper)?;
     // Those that were looked at first may have been swept since, so one interval has to pass.
     tokio::time::sleep(fleet.interval()).await;
-    let before = (fleet.counts().await?, process.usage()?, reconciles(&sweeper.metrics().await?));
+    let before = (fleet.counts().await?, process.usage()?, reconciles(&sweeper.metrics().await?, "SharedKey"));
     tokio::time::sleep(fleet.interval()).await;
-    let after = (fleet.counts().await?, process.usage()?, reconciles(&sweeper.metrics().await?));
+    let after = (fleet.counts().await?, process.usage()?, reconciles(&sweeper.metrics().await?, "SharedKey"));
     let sweeps = (after.2 - before.2) / fleet.objects();
     ensure!((sweeps - 1.0).abs() < 0.1, "{sweeps} sweeps in one interval");
     Ok((after.0.since(before.0), after.1.cpu.saturating_sub(before.1.cpu), after.1))

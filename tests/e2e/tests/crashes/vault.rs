@@ -1,0 +1,187 @@
+//! What a secret is to be, and what therefore stands in AWS: no more and no less.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use sharedkey_e2e::{Glance, Hands, Stage, key_document, merge};
+use sharedkey_harness::aws::{Account, Identity};
+
+/// Values of the source.
+pub(crate) const FIRST: &[u8] = b"first value";
+pub(crate) const SECOND: &[u8] = b"second value";
+/// SharedKeys.
+const KEY: &str = "key";
+pub(crate) const OTHER: &str = "other";
+
+/// Who may read a secret: `ExampleRole` of the partner, whose secret it is, and two roles of the owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    Role,
+    Reader,
+    Second,
+}
+
+impl Who {
+    /// Within its own account the secret's policy is enough (D§5.1).
+    fn needs_policy(self) -> bool {
+        self != Self::Role
+    }
+}
+
+/// What a secret is to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    pub(crate) key: &'static str,
+    pub(crate) value: &'static [u8],
+    /// How many versions that makes in all.
+    pub(crate) versions: usize,
+    pub(crate) readers: &'static [Who],
+    /// Whether it is deleted with its object.
+    pub(crate) goes_along: bool,
+}
+
+impl Kept {
+    pub(crate) const NEW: Self =
+        Self { key: KEY, value: FIRST, versions: 1, readers: &[Who::Role, Who::Reader], goes_along: false };
+    pub(crate) const OTHERS: [Who; 1] = [Who::Second];
+}
+
+struct Person {
+    who: Who,
+    arn: String,
+    identity: Identity,
+    /// Those that it has for the keys.
+    policies: BTreeSet<String>,
+}
+
+/// A stage with two shared keys, and all who may read.
+pub(crate) struct Vault {
+    pub(crate) stage: Stage,
+    people: Vec<Person>,
+}
+
+impl Vault {
+    pub(crate) async fn new(stage: Stage) -> Result<Self> {
+        let stage = stage.keeping_secrets().await?;
+        stage.grant_secrets().await?;
+        let owner = &stage.owner.account;
+        let [reader, other] = [owner.create_role("/", "Reader").await?, owner.create_role("/", "Second").await?];
+        let second = owner.create_key(Some(&key_document(owner))).await?;
+        for (name, key) in [(KEY, &stage.key), (OTHER, &second)] {
+            let mut spec = stage.spec_for_secrets(&["Reader", "Second"]);
+            merge(&mut spec, json!({"key": {"arn": key.arn}}));
+            stage.share(name, spec).await?;
+            stage.ready(name).await?;
+        }
+        let people = [
+            (Who::Role, stage.role.clone(), stage.as_role().await?),
+            (Who::Reader, reader.clone(), owner.as_role(&reader).await?),
+            (Who::Second, other.clone(), owner.as_role(&other).await?),
+        ];
+        let mut vault = Self { stage, people: Vec::new() };
+        for (who, arn, identity) in people {
+            let policies = Hands::of(vault.account(who)).inline(&arn).await?.into_keys().collect();
+            vault.people.push(Person { who, arn, identity, policies });
+        }
+        Ok(vault)
+    }
+
+    fn account(&self, who: Who) -> &Account {
+        if who == Who::Role { &self.stage.partner.account } else { &self.stage.owner.account }
+    }
+
+    /// Asks for a secret with the value of the Kubernetes Secret that has its name.
+    pub(crate) async fn keep(&self, name: &str, kept: Kept) -> Result<()> {
+        let readers: Vec<Value> = kept.readers.iter().map(|who| self.reader(*who)).collect();
+        let mut spec = self.stage.secret_spec(&self.stage.partner, name);
+        let source = json!({"secretRef": {"name": name, "key": "password"}});
+        merge(&mut spec, json!({"sharedKeyRef": {"name": kept.key}, "source": source, "readers": readers}));
+        if kept.goes_along {
+            merge(&mut spec, json!({"deletionPolicy": "Delete", "recoveryWindowDays": 7}));
+        }
+        self.stage.keep_secret(name, spec).await.map(drop)
+    }
+
+    fn reader(&self, who: Who) -> Value {
+        let (name, side, principal) = match who {
+            Who::Role => ("partner", &self.stage.partner, json!({"role": "ExampleRole"})),
+            Who::Reader => ("owner", &self.stage.owner, json!({"role": "Reader"})),
+            Who::Second => ("owner", &self.stage.owner, json!({"role": "Second"})),
+        };
+        json!({"name": name, "accountRef": {"name": side.name}, "principals": [principal]})
+    }
+
+    /// There is one secret, with as many versions as it had values; who is named reads it, and nobody else.
+    pub(crate) async fn stands(&self, name: &str, kept: Kept) -> Result<()> {
+        let secret = self.only(name, kept).await?;
+        ensure!(!secret.scheduled && !secret.tags.is_empty(), "{secret:?}");
+        ensure!(secret.statements == kept.readers.len(), "{secret:?}");
+        self.read_by(&secret.arn, kept, kept.readers).await
+    }
+
+    /// The secret of an object that is gone is nobody's, or it goes too. Nobody reads it for that object, or remembers it.
+    pub(crate) async fn is_let_go(&self, name: &str, kept: Kept) -> Result<()> {
+        let secret = self.only(name, kept).await?;
+        ensure!(secret.scheduled == kept.goes_along && secret.statements == 0, "{secret:?}");
+        // Tags of one that goes say whose it was.
+        ensure!(kept.goes_along || secret.tags.is_empty(), "{secret:?}");
+        self.read_by(&secret.arn, kept, &[]).await?;
+        self.stage.forgotten(name).await
+    }
+
+    async fn read_by(&self, secret: &str, kept: Kept, readers: &[Who]) -> Result<()> {
+        for Person { who, arn, identity, policies } in &self.people {
+            let reads = readers.contains(who);
+            let standing = Hands::of(self.account(*who)).inline(arn).await?;
+            let more: Vec<&String> = standing.keys().filter(|name| !policies.contains(*name)).collect();
+            ensure!(more.len() == usize::from(reads && who.needs_policy()), "policies of {arn}: {more:?}");
+            let glance = Glance::at(identity, secret).await?;
+            let as_asked = if reads { glance.shows(kept.value) } else { glance.is_denied() };
+            ensure!(as_asked, "{arn} should read {secret}: {reads}: {glance:?}");
+        }
+        Ok(())
+    }
+
+    /// The one secret of a name, and no other one of it in either account.
+    async fn only(&self, name: &str, kept: Kept) -> Result<Found> {
+        ensure!(named(&self.stage.owner.account, &self.stage.key.region, name).await?.is_empty());
+        let partner = &self.stage.partner.account;
+        let found = named(partner, &self.stage.key.region, name).await?;
+        let [arn] = &found[..] else { anyhow::bail!("there should be one secret {name}: {found:?}") };
+        let client = partner.root().in_region(&self.stage.key.region).secrets_manager();
+        let versions = client.list_secret_version_ids().secret_id(arn).include_deprecated(true).send().await?;
+        let versions = versions.versions.unwrap_or_default();
+        ensure!(versions.len() == kept.versions, "{name} should have {} versions: {versions:?}", kept.versions);
+        let secret = client.describe_secret().secret_id(arn).send().await?;
+        let key = self.stage.keys().get(kept.key).await?.status.and_then(|status| status.key_arn);
+        ensure!(secret.kms_key_id == key, "{name} should be under {key:?}: {secret:?}");
+        let scheduled = secret.deleted_date.is_some();
+        // AWS shows no policy of a secret that is scheduled for deletion (D§5.7).
+        let policy =
+            if scheduled { None } else { client.get_resource_policy().secret_id(arn).send().await?.resource_policy };
+        let policy = policy.map_or(Ok(Value::Null), |text| serde_json::from_str(&text))?;
+        let statements = policy["Statement"].as_array().map(Vec::len).unwrap_or_default();
+        let tags = secret.tags.unwrap_or_default().into_iter().filter_map(|tag| tag.key);
+        Ok(Found { arn: arn.clone(), scheduled, statements, tags: tags.collect() })
+    }
+}
+
+/// What stands of a secret.
+#[derive(Debug)]
+struct Found {
+    arn: String,
+    /// For deletion.
+    scheduled: bool,
+    statements: usize,
+    tags: BTreeSet<String>,
+}
+
+/// The secrets of a name, those among them that go.
+async fn named(account: &Account, region: &str, name: &str) -> Result<Vec<String>> {
+    let client = account.root().in_region(region).secrets_manager();
+    let pages = client.list_secrets().include_planned_deletion(true).into_paginator().send();
+    let pages = pages.collect::<Result<Vec<_>, _>>().await.context("the secrets")?;
+    let listed = pages.into_iter().flat_map(|page| page.secret_list.unwrap_or_default());
+    Ok(listed.filter(|secret| secret.name.as_deref() == Some(name)).filter_map(|secret| secret.arn).collect())
+}

@@ -1,0 +1,194 @@
+//! Secrets of two owners, each of them read by a role of a partner. All secrets of an owner have the value of one Kubernetes Secret.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use anyhow::{Result, ensure};
+use futures::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
+use kube::{ResourceExt as _, api::ListParams};
+use serde_json::{Value, json};
+use sharedkey_api::ExternalSecretStatus;
+use sharedkey_e2e::{Glance, History, Home, Stage, is_settled, merge};
+use sharedkey_harness::wait_for;
+
+use crate::{
+    LONGEST,
+    told::{self, Told},
+};
+
+/// Stages: each has two accounts.
+const STAGES: u16 = 2;
+/// Roles of a partner. Each reads as many secrets as its inline policies have room for.
+const ROLES: u16 = 10;
+/// Requests at the same time.
+const AT_ONCE: usize = 8;
+
+pub(crate) struct Vaults {
+    vaults: Vec<Vault>,
+    /// How many values there were.
+    changes: usize,
+}
+
+/// The secrets of one stage.
+struct Vault {
+    stage: Stage,
+    history: History<ExternalSecretStatus>,
+    /// When the value was changed last: how many statuses each object had, and its version and the number of versions.
+    known: BTreeMap<String, Known>,
+}
+
+#[derive(Clone, Default)]
+struct Known {
+    statuses: usize,
+    /// The current version.
+    version: Option<String>,
+    /// How many values it had.
+    values: usize,
+}
+
+impl Vaults {
+    pub(crate) const OBJECTS: u16 = 200;
+
+    pub(crate) async fn new(home: &Home) -> Result<Self> {
+        let vaults = (0..STAGES).map(async |_| {
+            let stage = Stage::on(home, "aws").await?.keeping_secrets().await?;
+            stage.grant_secrets().await?;
+            for role in 0..ROLES {
+                stage.partner.account.create_role("/", &name_of_role(role)).await?;
+            }
+            let mut spec = stage.spec_for_secrets(&[]);
+            let principals: Vec<Value> = (0..ROLES).map(|role| json!({"role": name_of_role(role)})).collect();
+            merge(&mut spec["consumers"][0], json!({"principals": principals}));
+            stage.share("orders", spec).await?;
+            stage.ready("orders").await?;
+            let history = History::from_now_on(stage.secrets());
+            anyhow::Ok(Vault { stage, history, known: BTreeMap::new() })
+        });
+        let vaults = Self { vaults: try_join_all(vaults).await?, changes: 0 };
+        vaults.put_value().await?;
+        Ok(vaults)
+    }
+
+    /// Asks for secrets.
+    pub(crate) async fn apply(&mut self, numbers: Range<u16>) -> Result<()> {
+        let count = self.vaults.len();
+        for (at, vault) in self.vaults.iter_mut().enumerate() {
+            let numbers = numbers.clone().filter(|number| usize::from(*number) % count == at);
+            for number in numbers.clone() {
+                vault.known.insert(name(number), Known::default());
+            }
+            let stage = &vault.stage;
+            let objects = stream::iter(numbers).map(async |number| {
+                let reader = json!({"name": "app", "accountRef": {"name": stage.partner.name},
+                                    "principals": [{"role": name_of_role(number / STAGES % ROLES)}]});
+                let mut spec = stage.secret_spec(&stage.owner, &name(number));
+                let source = json!({"secretRef": {"name": "source", "key": "value"}});
+                merge(&mut spec, json!({"source": source, "readers": [reader]}));
+                stage.keep_secret(&name(number), spec).await
+            });
+            objects.buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await?;
+        }
+        Ok(())
+    }
+
+    /// Gives all of them another value at once.
+    pub(crate) async fn change(&mut self) -> Result<()> {
+        for vault in &mut self.vaults {
+            let statuses = vault.history.by_object();
+            for secret in vault.stage.secrets().list(&ListParams::default()).await? {
+                let known = vault.known.entry(secret.name_any()).or_default();
+                known.statuses = statuses.get(&secret.name_any()).map(Vec::len).unwrap_or_default();
+                known.version = secret.status.and_then(|status| status.version_id);
+                known.values += 1;
+            }
+        }
+        self.changes += 1;
+        self.put_value().await
+    }
+
+    async fn put_value(&self) -> Result<()> {
+        let value = format!("value {}", self.changes);
+        try_join_all(self.vaults.iter().map(|vault| {
+            let value = value.as_bytes();
+            async move { vault.stage.put_kubernetes_secret("source", &[("value", value)]).await }
+        }))
+        .await
+        .map(drop)
+    }
+
+    /// So many objects were ready at some time.
+    pub(crate) fn ready_once(&self, objects: u16) -> Result<()> {
+        let count = told::ready_once(self.vaults.iter().map(|vault| vault.history.clone()));
+        ensure!(count == usize::from(objects), "{count} of {objects} have been ready");
+        Ok(())
+    }
+
+    /// Waits until every object is ready with the last value, and nothing is on its way.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        wait_for("all secrets to be well", LONGEST, async || {
+            for vault in &self.vaults {
+                for secret in vault.stage.secrets().list(&ListParams::default()).await?.items {
+                    let known = &vault.known[&secret.name_any()];
+                    let settled = secret.status.as_ref().is_some_and(|status| {
+                        is_settled(status) && status.version_id.is_some() && status.version_id != known.version
+                    });
+                    ensure!(settled, "one is not: {}", serde_json::to_string(&secret.status)?);
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Each secret is there once, with as many versions as it had values, and its reader reads the last one.
+    pub(crate) async fn each_has_one_version_for_each_value(&self) -> Result<()> {
+        let value = format!("value {}", self.changes);
+        for Vault { stage, known, .. } in &self.vaults {
+            let client = stage.owner.account.root().in_region(&stage.key.region).secrets_manager();
+            let pages = client.list_secrets().include_planned_deletion(true).into_paginator().send();
+            let pages = pages.try_collect().await?;
+            let secrets = pages.into_iter().flat_map(|page| page.secret_list.unwrap_or_default());
+            let mut names: Vec<String> = secrets.filter_map(|secret| secret.name).collect();
+            names.sort();
+            assert_eq!(names, known.keys().cloned().collect::<Vec<_>>());
+            let versions = stream::iter(known).map(async |(name, known)| {
+                let versions = client.list_secret_version_ids().secret_id(name).include_deprecated(true).send().await?;
+                let (versions, values) = (versions.versions.unwrap_or_default(), known.values + 1);
+                ensure!(versions.len() == values, "{name} had {values} values, and has {versions:?}");
+                Ok(())
+            });
+            versions.buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
+            for secret in stage.secrets().list(&ListParams::default().limit(u32::from(ROLES))).await? {
+                let role = secret.spec.readers[0].principals[0].role.as_deref().unwrap_or_default();
+                let reader = stage.partner.account.as_role(&stage.partner.account.arn(&format!("role/{role}"))).await?;
+                let arn = secret.status.and_then(|status| status.secret_arn).unwrap_or_default();
+                let glance = Glance::at(&reader, &arn).await?;
+                ensure!(glance.shows(value.as_bytes()), "{role} should read {value:?} of {arn}: {glance:?}");
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn no_drift(&self) -> Result<()> {
+        self.vaults.iter().try_for_each(|vault| vault.history.no_drift())
+    }
+
+    pub(crate) fn told_since_the_beginning(&self, most: usize) -> Result<Told> {
+        told::told(self.vaults.iter().map(|vault| (vault.history.clone(), BTreeMap::new())), most)
+    }
+
+    /// What was told since the value was changed last.
+    pub(crate) fn told_of_the_change(&self, most: usize) -> Result<Told> {
+        let known = |known: &BTreeMap<String, Known>| {
+            known.iter().map(|(name, known)| (name.clone(), known.statuses)).collect::<BTreeMap<_, _>>()
+        };
+        told::told(self.vaults.iter().map(|vault| (vault.history.clone(), known(&vault.known))), most)
+    }
+}
+
+fn name(number: u16) -> String {
+    format!("app-{number:03}")
+}
+
+fn name_of_role(role: u16) -> String {
+    format!("App{role}")
+}
