@@ -353,9 +353,22 @@ impl Record {
     }
 
     /// Forgets a resource that is gone. Whom it trusted stays known for as long as the spec names them.
+    ///
+    /// A secret stays known for as long as something that stands on it does: without its ARN that could not be taken away any more.
     pub fn forget(&mut self, resource: &Resource) {
+        if matches!(resource, Resource::Secret { secret } if self.stands_on(secret)) {
+            return;
+        }
         let gone = self.targets.extract_if(.., |target| &target.resource == resource).next();
         self.keep(gone.map(|target| target.principals).unwrap_or_default());
+    }
+
+    fn stands_on(&self, secret: &SecretName) -> bool {
+        let mut known = self.targets.iter().map(|target| &target.resource);
+        known.any(|resource| {
+            let stands = matches!(resource, Resource::SecretStatement { .. } | Resource::Replica { .. });
+            stands && resource.secret() == Some(secret)
+        })
     }
 
     /// Forgets the ids of principals that are not kept.
@@ -428,6 +441,22 @@ mod tests {
         assert!(!serde_json::to_string(&record).unwrap().contains("kind"));
         let record = Record { kind: Kind::ExternalSecret, ..record };
         assert!(serde_json::to_string(&record).unwrap().contains(r#""kind":"ExternalSecret""#));
+    }
+
+    #[test]
+    fn a_secret_stays_known_until_nothing_stands_on_it() {
+        let secret: SecretName = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db".parse().unwrap();
+        let itself = Resource::Secret { secret: secret.clone() };
+        let statement = Resource::SecretStatement { secret, sid: "SharedKey1".into() };
+        let mut record = Record::default();
+        for resource in [&itself, &statement] {
+            record.confirm(Target { resource: resource.clone(), ..target("one") });
+        }
+        record.forget(&itself);
+        assert!(record.get(&itself).is_some());
+        record.forget(&statement);
+        record.forget(&itself);
+        assert_eq!(record.targets, []);
     }
 
     #[test]

@@ -92,8 +92,10 @@ impl Stage {
         let writer = json!([{"role": ROLE}]);
         let writes = ["kms:GenerateDataKey", "kms:Decrypt", "kms:Encrypt"];
         if let Some(consumers) = spec["consumers"].as_array_mut() {
+            if !roles.is_empty() {
+                consumers.push(json!({"name": "owner", "accountRef": owner, "principals": roles}));
+            }
             consumers.extend([
-                json!({"name": "owner", "accountRef": owner, "principals": roles}),
                 json!({"name": "writer-owner", "accountRef": owner, "principals": writer, "actions": writes}),
                 json!({
                     "name": "writer-partner", "accountRef": partner, "principals": writer, "actions": writes,

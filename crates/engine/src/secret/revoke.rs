@@ -151,10 +151,12 @@ impl Ending<'_> {
             Deletion::Delete { window_days } => Action::DeleteSecret { secret, arn, tags, window_days },
             Deletion::Retain => Action::UntagSecret { secret, arn, tags },
         };
-        let forgets = self.resources(|resource| {
+        let mut forgets = self.resources(|resource| {
             let stays = self.arn.is_some() && matches!(resource, Resource::SecretStatement { .. });
             !stays && (self.deletion == Deletion::Retain || !matches!(resource, Resource::Replica { .. }))
         });
+        // Last, for it stays known while something stands on it.
+        forgets.sort_by_key(|resource| matches!(resource, Resource::Secret { .. }));
         self.step(action, forgets)
     }
 }
