@@ -36,7 +36,7 @@ struct Values {
     password: Hidden,
     adopted: Hidden,
     large: Hidden,
-    no_object: Hidden,
+    words: Hidden,
     refused: Hidden,
     denied: Hidden,
 }
@@ -55,7 +55,7 @@ impl Values {
             password: text(),
             adopted: text(),
             large: text(),
-            no_object: text(),
+            words: text(),
             refused: text(),
             denied: text(),
         }
@@ -63,8 +63,8 @@ impl Values {
 
     fn all(&self) -> [&Hidden; 13] {
         let Self { first, second, third, foreign, edited, binary, user, password, adopted, .. } = self;
-        let Self { large, no_object, refused, denied, .. } = self;
-        [first, second, third, foreign, edited, binary, user, password, adopted, large, no_object, refused, denied]
+        let Self { large, words, refused, denied, .. } = self;
+        [first, second, third, foreign, edited, binary, user, password, adopted, large, words, refused, denied]
     }
 }
 
@@ -226,14 +226,15 @@ async fn unfit(stage: &Stage, values: &Values) -> Result<()> {
     stage.keep_secret("mixed", spec(stage, "mixed", whole)).await?;
     refused(stage, "mixed", "ValueSynced", "SourceInvalid").await?;
 
-    put(stage, "no-object", &values.no_object).await?;
-    stage.keep_secret("no-object", spec(stage, "no-object", json!({"target": {"name": "parts"}}))).await?;
-    refused(stage, "no-object", "TargetSynced", "TargetInvalid").await?;
+    put(stage, "words", &values.words).await?;
+    stage.keep_secret("words", spec(stage, "words", json!({"target": {"name": "parts"}}))).await?;
+    refused(stage, "words", "TargetSynced", "TargetInvalid").await?;
 
-    let typed = json!({"target": {"name": "typed", "key": "all", "type": "kubernetes.io/tls"}});
-    put(stage, "tls", &values.no_object).await?;
-    stage.keep_secret("tls", spec(stage, "tls", typed)).await?;
-    refused(stage, "tls", "TargetSynced", "TargetInvalid").await.map(drop)
+    let typed =
+        json!({"target": {"name": "login", "key": ".dockerconfigjson", "type": "kubernetes.io/dockerconfigjson"}});
+    put(stage, "typed", &values.words).await?;
+    stage.keep_secret("typed", spec(stage, "typed", typed)).await?;
+    refused(stage, "typed", "TargetSynced", "TargetInvalid").await.map(drop)
 }
 
 /// AWS quotes what it does not take.
