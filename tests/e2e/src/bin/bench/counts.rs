@@ -6,7 +6,7 @@ use sharedkey_e2e::{IN_ACCOUNTS, reads};
 use sharedkey_harness::{World, aws::Calls, metrics::Metrics};
 
 /// What the operator writes. Components of the control plane write leases and their own objects beside it.
-const RESOURCES: [&str; 4] = ["sharedkeys", "awsaccounts", "configmaps", "events"];
+const RESOURCES: [&str; 6] = ["sharedkeys", "externalsecrets", "awsaccounts", "configmaps", "secrets", "events"];
 const VERBS: [&str; 5] = ["POST", "PUT", "PATCH", "APPLY", "DELETE"];
 
 /// Counts since the world began.
@@ -14,7 +14,11 @@ const VERBS: [&str; 5] = ["POST", "PUT", "PATCH", "APPLY", "DELETE"];
 pub(crate) struct Counts {
     /// Calls to KMS.
     pub(crate) kms: f64,
-    /// Calls to AWS, KMS among them.
+    /// Calls to Secrets Manager.
+    pub(crate) secrets_manager: f64,
+    /// Values that were pushed there to secrets that exist.
+    pub(crate) values: f64,
+    /// Calls to AWS, those among them.
     pub(crate) aws: f64,
     /// Those that write.
     pub(crate) aws_writes: f64,
@@ -29,6 +33,8 @@ impl Counts {
             let count = f64::from(u32::try_from(call.count)?);
             counts.aws += count;
             counts.kms += if call.service == "kms" { count } else { 0.0 };
+            counts.secrets_manager += if call.service == "secretsmanager" { count } else { 0.0 };
+            counts.values += if call.operation == "PutSecretValue" { count } else { 0.0 };
             counts.aws_writes += if reads(&call.operation) { 0.0 } else { count };
         }
         let metrics = client.request_text(http::Request::get("/metrics").body(Vec::new())?).await?;
@@ -43,6 +49,8 @@ impl Counts {
     pub(crate) fn since(self, before: Self) -> Self {
         Self {
             kms: self.kms - before.kms,
+            secrets_manager: self.secrets_manager - before.secrets_manager,
+            values: self.values - before.values,
             aws: self.aws - before.aws,
             aws_writes: self.aws_writes - before.aws_writes,
             kubernetes_writes: self.kubernetes_writes - before.kubernetes_writes,

@@ -1,16 +1,20 @@
-//! Many SharedKeys, ten on each key, each for a role of its own, in accounts of which half own keys and half use them.
+//! Many objects, ten on each key, in accounts of which half own keys and half use them: SharedKeys, each for a role of its own, or
+//! ExternalSecrets, all with the value of one Kubernetes Secret and under one SharedKey for each key.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 use anyhow::{Result, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::{
-    Api, Client,
+    Api, Client, Resource, ResourceExt as _,
     api::{ListParams, Patch, PatchParams},
+    core::{NamespaceResourceScope, object::HasStatus},
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sharedkey_api::{AwsAccount, SharedKey};
+use sharedkey_api::{AwsAccount, ExternalSecret, SECRETS_ROLE, SharedKey};
 use sharedkey_e2e::{Login, is, key_document};
+use sharedkey_engine::summarise::Status;
 use sharedkey_harness::{
     Operator, OperatorOptions, World,
     aws::{Account, Key},
@@ -37,7 +41,15 @@ pub(crate) struct Size {
     pub(crate) accounts: usize,
 }
 
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::AsRefStr)]
+pub(crate) enum Kind {
+    SharedKey,
+    ExternalSecret,
+}
+
 pub(crate) struct Fleet {
+    kind: Kind,
     world: World,
     client: Client,
     options: OperatorOptions,
@@ -48,7 +60,7 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     /// A world with accounts, keys and roles.
-    pub(crate) async fn seed(Size { objects, keys, accounts }: Size) -> Result<Self> {
+    pub(crate) async fn seed(kind: Kind, Size { objects, keys, accounts }: Size) -> Result<Self> {
         let world = World::start().await?;
         let client = world.control_plane.client().await?;
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
@@ -61,18 +73,18 @@ impl Fleet {
             let made = stream::iter(own).map(async |_| account.create_key(Some(&key_document(&account))).await);
             let made: Vec<Key> = made.buffer_unordered(AT_ONCE).try_collect().await?;
             seeded.extend(made.into_iter().map(|key| (owner, key)));
-            open(&world, &client, &format!("owner-{owner}"), &account, "owner").await?;
+            open(&world, &client, &format!("owner-{owner}"), &account, &["owner", "secrets"]).await?;
         }
         for partner in 0..partners {
             let account = world.aws.account("aws").await?;
             let own = (0..objects).filter(|object| object % partners == partner);
             let roles = stream::iter(own).map(async |object| account.create_role("/", &role(object)).await);
             let _: Vec<String> = roles.buffer_unordered(AT_ONCE).try_collect().await?;
-            open(&world, &client, &format!("partner-{partner}"), &account, "consumer").await?;
+            open(&world, &client, &format!("partner-{partner}"), &account, &["consumer"]).await?;
         }
         let objects = u16::try_from(objects)?;
         let options = options(&world).await?;
-        Ok(Self { world, client, options, objects, keys: seeded, partners })
+        Ok(Self { kind, world, client, options, objects, keys: seeded, partners })
     }
 
     /// Starts the operator, which sweeps as seldom as the objects' own interval says.
@@ -90,6 +102,11 @@ impl Fleet {
         f64::from(self.objects)
     }
 
+    /// The kind, as metrics name it.
+    pub(crate) fn kind(&self) -> &str {
+        self.kind.as_ref()
+    }
+
     /// How often that one sweeps each object.
     pub(crate) fn interval(&self) -> Duration {
         (INTERVAL_OF_ONE * u32::from(self.objects)).max(SHORTEST_INTERVAL)
@@ -99,18 +116,82 @@ impl Fleet {
         Counts::now(&self.world, &self.client).await
     }
 
-    /// Creates all objects.
-    pub(crate) async fn create(&self) -> Result<()> {
-        let api: Api<SharedKey> = Api::namespaced(self.client.clone(), NAMESPACE);
-        let created = stream::iter(0..usize::from(self.objects)).map(|object| {
-            let (api, manifest) = (&api, self.manifest(object));
-            async move { api.patch(&name(object), &PatchParams::apply("bench"), &Patch::Apply(&manifest)).await }
+    /// Makes what the objects need: for secrets a value, the right to read it, and the SharedKeys.
+    pub(crate) async fn prepare(&self) -> Result<()> {
+        if self.kind == Kind::SharedKey {
+            return Ok(());
+        }
+        let operator = &self.world.operator_account;
+        let binding = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": SECRETS_ROLE},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": SECRETS_ROLE},
+            "subjects": [{"kind": "ServiceAccount", "name": operator.name, "namespace": operator.namespace}],
         });
-        let _: Vec<SharedKey> = created.buffer_unordered(AT_ONCE).try_collect().await?;
+        apply(&self.client, NAMESPACE, &binding.to_string()).await?;
+        self.put_value("first").await?;
+        for (number, (owner, key)) in self.keys.iter().enumerate() {
+            apply(&self.client, NAMESPACE, &key_for_secrets(number, *owner, key).to_string()).await?;
+        }
+        all_ready(&self.api::<SharedKey>(), self.keys.len()).await
+    }
+
+    /// Gives all secrets a value.
+    pub(crate) async fn put_value(&self, value: &str) -> Result<()> {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "source"}, "stringData": {"value": value},
+        });
+        apply(&self.client, NAMESPACE, &secret.to_string()).await?;
         Ok(())
     }
 
-    fn manifest(&self, object: usize) -> Value {
+    /// The version of each secret.
+    pub(crate) async fn versions(&self) -> Result<BTreeMap<String, Option<String>>> {
+        let secrets = self.api::<ExternalSecret>().list(&ListParams::default()).await?;
+        let version = |secret: ExternalSecret| {
+            let name = secret.name_any();
+            (name, secret.status.and_then(|status| status.version_id))
+        };
+        Ok(secrets.into_iter().map(version).collect())
+    }
+
+    fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(&self) -> Api<K> {
+        Api::namespaced(self.client.clone(), NAMESPACE)
+    }
+
+    /// Creates all objects.
+    pub(crate) async fn create(&self) -> Result<()> {
+        match self.kind {
+            Kind::SharedKey => self.create_as::<SharedKey>(Self::shared_key).await,
+            Kind::ExternalSecret => self.create_as::<ExternalSecret>(Self::secret).await,
+        }
+    }
+
+    async fn create_as<K>(&self, manifest: impl Fn(&Self, usize) -> Value) -> Result<()>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    {
+        let api = self.api::<K>();
+        let created = stream::iter(0..usize::from(self.objects)).map(|object| {
+            let (api, manifest) = (&api, manifest(self, object));
+            async move { api.patch(&name(object), &PatchParams::apply("bench"), &Patch::Apply(&manifest)).await }
+        });
+        let _: Vec<K> = created.buffer_unordered(AT_ONCE).try_collect().await?;
+        Ok(())
+    }
+
+    fn secret(&self, object: usize) -> Value {
+        let number = object % self.keys.len();
+        json!({
+            "apiVersion": "sharedkey.dev/v1alpha1", "kind": "ExternalSecret", "metadata": {"name": name(object)},
+            "spec": {
+                "accountRef": {"name": format!("owner-{}", self.keys[number].0)}, "region": REGION,
+                "secretName": name(object), "sharedKeyRef": {"name": format!("for-secrets-{number}")},
+                "source": {"secretRef": {"name": "source", "key": "value"}},
+            },
+        })
+    }
+
+    fn shared_key(&self, object: usize) -> Value {
         let (owner, key) = &self.keys[object % self.keys.len()];
         let partner = format!("partner-{}", object % self.partners);
         json!({
@@ -137,21 +218,42 @@ impl Fleet {
         .await
     }
 
-    async fn list(&self) -> Result<Vec<SharedKey>> {
-        let api: Api<SharedKey> = Api::namespaced(self.client.clone(), NAMESPACE);
-        Ok(api.list(&ListParams::default()).await?.items)
-    }
-
     pub(crate) async fn all_ready(&self) -> Result<()> {
-        wait_for("all objects to be Ready", DEADLINE, async || {
-            let keys = self.list().await?;
-            let ready = |key: &&SharedKey| key.status.as_ref().is_some_and(|status| is(status, "Ready", "True"));
-            let count = keys.iter().filter(ready).count();
-            ensure!(count == usize::from(self.objects), "{count} of {} are Ready", self.objects);
-            Ok(())
-        })
-        .await
+        let objects = usize::from(self.objects);
+        match self.kind {
+            Kind::SharedKey => all_ready(&self.api::<SharedKey>(), objects).await,
+            Kind::ExternalSecret => all_ready(&self.api::<ExternalSecret>(), objects).await,
+        }
     }
+}
+
+async fn all_ready<K>(api: &Api<K>, objects: usize) -> Result<()>
+where
+    K: HasStatus<Status: Status> + Clone + Debug + DeserializeOwned,
+{
+    wait_for("all objects to be Ready", DEADLINE, async || {
+        let found = api.list(&ListParams::default()).await?.items;
+        let ready = |object: &&K| object.status().is_some_and(|status| is(status, "Ready", "True"));
+        let count = found.iter().filter(ready).count();
+        ensure!(count == objects, "{count} of {objects} are Ready");
+        Ok(())
+    })
+    .await
+}
+
+/// The operator's own role writes secrets.
+fn key_for_secrets(number: usize, owner: usize, key: &Key) -> Value {
+    let owner = json!({"name": format!("owner-{owner}")});
+    json!({
+        "apiVersion": "sharedkey.dev/v1alpha1", "kind": "SharedKey", "metadata": {"name": format!("for-secrets-{number}")},
+        "spec": {
+            "accountRef": owner, "region": REGION, "key": {"arn": key.arn},
+            "consumers": [{
+                "name": "writer", "accountRef": owner, "principals": [{"role": "sharedkey-operator"}],
+                "actions": ["kms:GenerateDataKey", "kms:Decrypt", "kms:Encrypt"],
+            }],
+        },
+    })
 }
 
 /// How the operator is started. The strict AWS has no quotas unless asked to, and what is measured is the operator, not its patience.
@@ -164,23 +266,23 @@ async fn options(world: &World) -> Result<OperatorOptions> {
 }
 
 fn name(object: usize) -> String {
-    format!("key-{object:04}")
+    format!("app-{object:04}")
 }
 
 fn role(object: usize) -> String {
     format!("App{object:04}")
 }
 
-async fn open(world: &World, client: &Client, name: &str, account: &Account, policy: &str) -> Result<()> {
+async fn open(world: &World, client: &Client, name: &str, account: &Account, policies: &[&str]) -> Result<()> {
     let login = Login::WebIdentity { operator: &world.operator_account };
-    let credentials = login.open(account, &[policy]).await?;
+    let credentials = login.open(account, policies).await?;
     let url = world.aws.url();
     let object = json!({
         "apiVersion": "sharedkey.dev/v1alpha1", "kind": "AwsAccount", "metadata": {"name": name},
         "spec": {
             "accountId": account.id(), "defaultRegion": REGION, "credentials": credentials,
-            "allow": [{"namespaces": {"names": [NAMESPACE]}, "keys": ["*"], "principals": ["*"]}],
-            "endpoints": {"kms": url, "iam": url, "sts": format!("{url}/_region/{REGION}")},
+            "allow": [{"namespaces": {"names": [NAMESPACE]}, "keys": ["*"], "principals": ["*"], "secrets": ["*"]}],
+            "endpoints": {"kms": url, "iam": url, "secretsManager": url, "sts": format!("{url}/_region/{REGION}")},
         },
     });
     apply(client, NAMESPACE, &object.to_string()).await?;

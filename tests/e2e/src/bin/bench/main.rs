@@ -1,4 +1,4 @@
-//! What SharedKeys cost: one policy in the crates' own benchmarks (`bench FILE`, with what divan printed), and fleets of objects with the
+//! What SharedKeys and ExternalSecrets cost: one policy in the crates' own benchmarks (`bench FILE`, with what divan printed), and fleets of objects with the
 //! real operator, a real API server and a strict AWS. Read the table by its ratios; the machine's own speed is in every absolute figure.
 //!
 //! `make bench` builds what is measured. `BENCH_OBJECTS` is the largest fleet.
@@ -13,7 +13,7 @@ mod usage;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use fleet::{Fleet, Size};
+use fleet::{Fleet, Kind, Size};
 use table::{Limit, Measure, Section, Unit};
 
 /// Ten objects name one key.
@@ -23,6 +23,9 @@ const SIZES: [Size; 4] = [
     Size { objects: 1000, keys: 100, accounts: 20 },
     Size { objects: 5000, keys: 500, accounts: 20 },
 ];
+
+/// Secrets share less than SharedKeys do, so fewer of them tell as much.
+const MOST_SECRETS: usize = 1000;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -53,10 +56,20 @@ async fn run() -> Result<usize> {
     for size in &sizes {
         let Size { objects, keys, accounts } = size;
         table::say(&format!("{objects} SharedKeys on {keys} keys in {accounts} accounts ..."));
-        costs.push(measure::costs(&Fleet::seed(*size).await?).await?);
+        costs.push(measure::costs(&Fleet::seed(Kind::SharedKey, *size).await?).await?);
     }
     let objects = sizes.iter().map(|size| size.objects).collect();
     sections.push(Section { title: "a fleet", sizes: objects, of: "objects", measures: measure::measures(&costs) });
+    let sizes: Vec<Size> = sizes.into_iter().filter(|size| size.objects <= MOST_SECRETS).collect();
+    let mut costs = Vec::new();
+    for size in &sizes {
+        let Size { objects, keys, accounts } = size;
+        table::say(&format!("{objects} ExternalSecrets on {keys} keys in {accounts} accounts ..."));
+        costs.push(measure::costs(&Fleet::seed(Kind::ExternalSecret, *size).await?).await?);
+    }
+    let objects = sizes.iter().map(|size| size.objects).collect();
+    let measures = measure::measures_of_secrets(&costs);
+    sections.push(Section { title: "secrets without readers", sizes: objects, of: "objects", measures });
     let binary = Measure {
         title: "size of the binary",
         unit: Unit::Mebibytes,

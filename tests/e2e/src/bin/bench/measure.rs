@@ -1,4 +1,4 @@
-//! What a fleet costs: to converge, while nothing changes, and to start again.
+//! What a fleet costs: to converge, to follow a value, while nothing changes, and to start again.
 
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,9 @@ pub(crate) struct Costs {
     converging: Counts,
     converging_cpu: Duration,
     converged: Usage,
+    /// Another value for all secrets.
+    changing: Counts,
+    changed: Duration,
     /// One sweep.
     sweep: Counts,
     sweep_cpu: Duration,
@@ -64,11 +67,52 @@ const LINES: [Line; 13] = [
     ("ready after a start", Unit::Seconds, |costs| costs.start.as_secs_f64(), &[Limit::Everywhere(1.0)]),
 ];
 
+const LINES_OF_SECRETS: [Line; 11] = [
+    ("all Ready after", Unit::Seconds, |costs| costs.ready.as_secs_f64(), &[]),
+    ("AWS calls to converge", Unit::Count, |costs| costs.converging.aws, &[Limit::Twice]),
+    ("... for each secret", Unit::Count, |costs| costs.converging.aws / costs.objects, &[]),
+    ("Kubernetes writes to converge", Unit::Count, |costs| costs.converging.kubernetes_writes, &[Limit::Twice]),
+    ("another value in all of them after", Unit::Seconds, |costs| costs.changed.as_secs_f64(), &[]),
+    (
+        "... calls that push it, for each secret",
+        Unit::Count,
+        |costs| costs.changing.values / costs.objects,
+        &[Limit::Everywhere(1.0)],
+    ),
+    ("AWS calls of a quiet sweep", Unit::Count, |costs| costs.sweep.aws, &[Limit::Twice]),
+    (
+        "... to Secrets Manager, for each secret",
+        Unit::Count,
+        |costs| costs.sweep.secrets_manager / costs.objects,
+        &[Limit::Everywhere(2.0)],
+    ),
+    ("CPU of a quiet sweep", Unit::Seconds, |costs| costs.sweep_cpu.as_secs_f64(), &[Limit::Twice]),
+    ("AWS writes of a quiet sweep", Unit::Count, |costs| costs.sweep.aws_writes, &[Limit::Everywhere(0.0)]),
+    (
+        "Kubernetes writes of a quiet sweep",
+        Unit::Count,
+        |costs| costs.sweep.kubernetes_writes,
+        &[Limit::Everywhere(0.0)],
+    ),
+];
+
 /// The costs as lines of the table.
 pub(crate) fn measures(costs: &[Costs]) -> Vec<Measure> {
-    LINES
-        .into_iter()
-        .map(|(title, unit, read, limits)| Measure { title, unit, values: costs.iter().map(read).collect(), limits })
+    lines(&LINES, costs)
+}
+
+/// The costs of secrets, with those of the keys that they are under.
+pub(crate) fn measures_of_secrets(costs: &[Costs]) -> Vec<Measure> {
+    lines(&LINES_OF_SECRETS, costs)
+}
+
+fn lines(lines: &[Line], costs: &[Costs]) -> Vec<Measure> {
+    lines
+        .iter()
+        .map(|(title, unit, read, limits)| {
+            let values = costs.iter().map(read).collect();
+            Measure { title, unit: *unit, values, limits }
+        })
         .collect()
 }
 
@@ -77,6 +121,7 @@ pub(crate) async fn costs(fleet: &Fleet) -> Result<Costs> {
     let operator = fleet.operator().await?;
     let process = Process::of(&operator)?;
     fleet.accounts_ready().await?;
+    fleet.prepare().await?;
     let before = (fleet.counts().await?, process.usage()?);
     let began = Instant::now();
     fleet.create().await?;
@@ -86,6 +131,7 @@ pub(crate) async fn costs(fleet: &Fleet) -> Result<Costs> {
     let mut converging = converged.0.since(before.0);
     // The writes of this benchmark.
     converging.kubernetes_writes -= fleet.objects();
+    let (changing, changed) = change(fleet).await?;
     drop(operator);
     let began = Instant::now();
     let sweeper = fleet.sweeper().await?;
@@ -97,6 +143,8 @@ pub(crate) async fn costs(fleet: &Fleet) -> Result<Costs> {
         converging,
         converging_cpu: converged.1.cpu.saturating_sub(before.1.cpu),
         converged: converged.1,
+        changing,
+        changed,
         sweep,
         sweep_cpu,
         after,
@@ -104,11 +152,25 @@ pub(crate) async fn costs(fleet: &Fleet) -> Result<Costs> {
     })
 }
 
+/// Gives all secrets another value, and waits until each tells of another version. SharedKeys have none.
+async fn change(fleet: &Fleet) -> Result<(Counts, Duration)> {
+    let (before, versions, began) = (fleet.counts().await?, fleet.versions().await?, Instant::now());
+    fleet.put_value("second").await?;
+    wait_for("another version of each secret", DEADLINE, async || {
+        let now = fleet.versions().await?;
+        let old = now.iter().filter(|(name, version)| versions.get(*name) == Some(*version)).count();
+        ensure!(old == 0, "{old} have the old one");
+        Ok(())
+    })
+    .await?;
+    Ok((fleet.counts().await?.since(before), began.elapsed()))
+}
+
 /// Counts a whole sweep, once every object has been looked at. In one interval every object is swept once; watching the operator
 /// meanwhile would cost it more than the sweep does.
 async fn quiet(fleet: &Fleet, sweeper: &Operator) -> Result<(Counts, Duration, Usage)> {
     wait_for("every object to be looked at", DEADLINE, async || {
-        let count = reconciles(&sweeper.metrics().await?, "SharedKey");
+        let count = reconciles(&sweeper.metrics().await?, fleet.kind());
         ensure!(count >= fleet.objects(), "{count} of {} reconciles", fleet.objects());
         Ok(())
     })
@@ -116,9 +178,9 @@ async fn quiet(fleet: &Fleet, sweeper: &Operator) -> Result<(Counts, Duration, U
     let process = Process::of(sweeper)?;
     // Those that were looked at first may have been swept since, so one interval has to pass.
     tokio::time::sleep(fleet.interval()).await;
-    let before = (fleet.counts().await?, process.usage()?, reconciles(&sweeper.metrics().await?, "SharedKey"));
+    let before = (fleet.counts().await?, process.usage()?, reconciles(&sweeper.metrics().await?, fleet.kind()));
     tokio::time::sleep(fleet.interval()).await;
-    let after = (fleet.counts().await?, process.usage()?, reconciles(&sweeper.metrics().await?, "SharedKey"));
+    let after = (fleet.counts().await?, process.usage()?, reconciles(&sweeper.metrics().await?, fleet.kind()));
     let sweeps = (after.2 - before.2) / fleet.objects();
     ensure!((sweeps - 1.0).abs() < 0.1, "{sweeps} sweeps in one interval");
     Ok((after.0.since(before.0), after.1.cpu.saturating_sub(before.1.cpu), after.1))
