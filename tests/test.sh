@@ -7,7 +7,7 @@ source tests/lint.sh
 quietly() { "$@" >/dev/null; }
 
 # These wait most of their minutes, so they run beside all others; `quiet` counts calls by the sweep and runs alone.
-long=(crashes races storm)
+long=(crashes races silence storm)
 
 # Always the whole workspace: a part of it is built with other features, which means anew.
 tests() { # targets of tests

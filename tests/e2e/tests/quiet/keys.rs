@@ -14,7 +14,7 @@ use sharedkey_api::conditions::Reason;
 use sharedkey_e2e::{History, Service, Stage, allowed, is_for, key_document, reconciles, spec, statuses_written};
 use sharedkey_harness::wait_for;
 
-use crate::{ALONE, INTERVAL, LONGEST, SWEEPS, asked_only, by_operator};
+use crate::{ALONE, INTERVAL, LONGEST, SWEEPS, asked, by_operator, is_about};
 
 const KIND: &str = "SharedKey";
 /// How long reads of both accounts show the past after a write.
@@ -79,6 +79,19 @@ async fn a_thousand_quiet_sweeps_report_nothing_write_nothing_and_ask_what_the_d
 
     // And AWS was asked what the docs say, once for all objects that share a reading, and nothing was written
     asked_only(&stage, &ONE_SWEEP, sweeps).await
+}
+
+/// AWS was asked this in each sweep, and nothing else.
+async fn asked_only(stage: &Stage, one_sweep: &[(&str, u32)], sweeps: f64) -> Result<()> {
+    let asked: BTreeMap<String, f64> = asked(stage).await?;
+    let expected: Vec<&str> = one_sweep.iter().map(|(operation, _)| *operation).collect();
+    assert_eq!(asked.keys().collect::<Vec<_>>(), expected);
+    for (operation, times) in one_sweep {
+        let in_a_sweep = asked[*operation] / sweeps;
+        let right = is_about(in_a_sweep, *times);
+        ensure!(right, "{operation}: {in_a_sweep} calls in a sweep instead of {times}; in {sweeps} sweeps: {asked:?}");
+    }
+    Ok(())
 }
 
 /// A team that puts a statement of its own into the policy of the shared key and takes it out again.
