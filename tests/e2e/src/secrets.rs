@@ -195,7 +195,7 @@ impl Stage {
     /// Asks for a look at an ExternalSecret, and waits until it was taken.
     pub async fn look_at_secret(&self, name: &str) -> Result<ExternalSecretStatus> {
         let token = Timestamp::now().to_string();
-        self.patch_secret(name, json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT: token}}})).await?;
+        self.annotate_secret(name, RECONCILE_REQUESTED_AT, &token).await?;
         let handled = |status: &ExternalSecretStatus| status.last_handled_reconcile_at.as_deref() == Some(&token);
         let secret = self.wait_secret(name, "the requested look was taken", handled).await?;
         secret.status.context("it was there a moment ago")
@@ -252,24 +252,9 @@ impl Stage {
         Ok(())
     }
 
-    /// Asks for a look at an ExternalSecret, as `kubectl annotate` does, and waits until it was taken.
-    pub async fn look_at_secret(&self, name: &str) -> Result<ExternalSecretStatus> {
-        let token = Timestamp::now().to_string();
-        self.annotate_secret(name, RECONCILE_REQUESTED_AT, &token).await?;
-        let handled = |status: &ExternalSecretStatus| status.last_handled_reconcile_at.as_deref() == Some(&token);
-        let secret = self.wait_secret(name, "the requested look was taken", handled).await?;
-        secret.status.context("it has a status")
-    }
-
     /// Annotates an ExternalSecret.
     pub async fn annotate_secret(&self, name: &str, annotation: &str, value: &str) -> Result<()> {
         self.patch_secret(name, json!({"metadata": {"annotations": {annotation: value}}})).await
-    }
-
-    /// Changes an ExternalSecret.
-    pub async fn patch_secret(&self, name: &str, change: Value) -> Result<()> {
-        self.secrets().patch(name, &PatchParams::default(), &Patch::Merge(change)).await?;
-        Ok(())
     }
 
     /// Deletes an ExternalSecret and waits until it is gone.
