@@ -6,7 +6,10 @@ use kube::{Api, api::DeleteParams};
 use serde_json::{Value, json};
 use sharedkey_api::{ABANDON, AwsAccount, ExternalSecretStatus, conditions::Reason};
 use sharedkey_e2e::{DEADLINE, Hands, Stage, has, says};
-use sharedkey_harness::{aws::Identity, wait_for};
+use sharedkey_harness::{
+    aws::{Fault, Identity},
+    wait_for,
+};
 
 use super::{Scene, allowed, arn, denied};
 
@@ -115,6 +118,20 @@ async fn the_secrets_account_that_cannot_be_reached_keeps_the_object_until_it_is
     scene.stage.annotate_secret("db", ABANDON, "true").await?;
     scene.stage.secret_gone("db").await?;
     says(&what_remains(&scene.stage).await?, &["abandoned", "quickstart/MyCustomTypeSecret"])
+}
+
+#[tokio::test]
+async fn a_statement_that_could_not_be_removed_is_not_forgotten_with_the_secret() -> Result<()> {
+    // Given AWS that refuses once to take the readers out of the policy, and nothing else
+    let (scene, who, secret) = read(json!({})).await?;
+    let refused = Fault::error("AccessDeniedException", "not now").operation("DeleteResourcePolicy").times(1);
+    scene.stage.home.world.aws.inject(&refused.account(&scene.stage.owner.account)).await?;
+
+    // When the object is deleted, then it goes, and not before nobody reads the secret
+    scene.stage.delete_secret("db").await?;
+    denied(&who, &secret).await?;
+    ensure!(policies(&scene.stage).await? == 0, "the policy was left");
+    scene.stage.forgotten("db").await
 }
 
 #[tokio::test]

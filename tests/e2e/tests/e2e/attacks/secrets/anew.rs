@@ -1,17 +1,27 @@
 //! An ExternalSecret that is torn out of the cluster, finalizer and all, and put there again under its name with something else in it.
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 use sharedkey_api::conditions::Reason;
 use sharedkey_e2e::{Glance, Hands};
 
 use super::vault::{VALUE, Vault};
 
 /// An object that looks after a secret is torn out. Returns the secret's ARN.
-async fn torn_out(vault: &Vault, fields: Value) -> Result<String> {
-    vault.stage.keep_secret("db", vault.secret(fields)).await?;
+async fn torn_out(vault: &Vault) -> Result<String> {
+    let stage = &vault.stage;
+    stage.keep_secret("db", vault.secret(json!({}))).await?;
     let secret = arn(vault).await?;
-    vault.stage.tear_out_secret("db").await?;
+    // The operator sees the end coming, and takes nothing back for as long as it is not let in.
+    let sides = [&stage.owner, &stage.partner];
+    for side in sides {
+        stage.shut(side).await?;
+    }
+    stage.tear_out_secret("db").await?;
+    for side in sides {
+        stage.unshut(side).await?;
+    }
+    ensure!(reads(vault, &secret).await?, "it is read as before");
     Ok(secret)
 }
 
@@ -34,8 +44,7 @@ async fn goes(vault: &Vault, secret: &str) -> Result<bool> {
 async fn another_secret_under_the_same_name_ends_the_first_one_and_deletes_it_not() -> Result<()> {
     // Given an object that was torn out, and one of its name with another secret, which is to be deleted with it
     let vault = Vault::lay().await?;
-    let first = torn_out(&vault, json!({})).await?;
-    ensure!(reads(&vault, &first).await?, "it is read as before");
+    let first = torn_out(&vault).await?;
     vault
         .stage
         .keep_secret("db", vault.secret(json!({"secretName": "team/other", "deletionPolicy": "Delete"})))
@@ -55,7 +64,7 @@ async fn another_secret_under_the_same_name_ends_the_first_one_and_deletes_it_no
 async fn an_account_that_is_not_opened_is_not_entered_to_take_a_secret_back() -> Result<()> {
     // Given an object that was torn out
     let vault = Vault::lay().await?;
-    let secret = torn_out(&vault, json!({})).await?;
+    let secret = torn_out(&vault).await?;
 
     // When one of its name names a secret of an account that is not opened, to be deleted, and is deleted itself
     let hidden = json!({"accountRef": {"name": vault.hidden.name}, "secretName": "hidden/vault", "adopt": "IfExists", "deletionPolicy": "Delete"});
