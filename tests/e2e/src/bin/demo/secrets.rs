@@ -18,7 +18,7 @@ const PARTNERS: &str = "external-cmk";
 const PARTNERS_NAME: &str = "quickstart/ExternalCMKSecret";
 const PASSWORD: &str = "correct horse battery staple";
 /// The value of a secret that is made before the operator comes.
-const BEFORE: &str = "made before";
+const BEFORE: &str = "battery staple correct horse";
 
 /// Both secrets, from nothing to being read.
 pub(crate) async fn tell(set: &Set) -> Result<()> {
