@@ -1,108 +1,103 @@
 //! Values that nobody may tell, and whether a text shows one, however it is written down.
 
-use data_encoding::{BASE64, BASE64URL, Encoding, HEXLOWER, HEXUPPER};
-use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use aho_corasick::AhoCorasick;
+use anyhow::Result;
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, Encoding, HEXLOWER, HEXUPPER};
 
-/// A value that is like nothing else, with all ways to write down each of its halves. Whoever tells the whole tells both.
+/// A value that is like nothing else. Each of its halves is a word that no format has to escape, so that it is found in all of them; what
+/// is between the words has to be.
 pub(crate) struct Hidden {
     pub(crate) bytes: Vec<u8>,
-    spellings: Vec<(&'static str, String)>,
+    words: [String; 2],
 }
 
-/// Ways to write bytes down.
-const WAYS: [(&str, fn(&[u8]) -> Vec<String>); 6] = [
-    ("text", as_text),
-    ("base64", as_base64),
-    ("hexadecimal digits", |bytes| vec![HEXLOWER.encode(bytes), HEXUPPER.encode(bytes)]),
-    // As the SDK prints bodies.
-    ("numbers", |bytes| [", ", ","].map(|between| as_numbers(bytes, between)).into()),
-    ("part of a URL", |bytes| vec![percent_encode(bytes, NON_ALPHANUMERIC).to_string()]),
-    ("escaped bytes", |bytes| vec![bytes.escape_ascii().to_string()]),
-];
-
 impl Hidden {
-    fn of(bytes: Vec<u8>) -> Self {
-        let (first, second) = bytes.split_at(bytes.len() / 2);
-        let spelt = |part: &[u8]| -> Vec<_> {
-            let spellings = WAYS.iter().flat_map(|(way, spell)| spell(part).into_iter().map(|text| (*way, text)));
-            spellings.collect()
-        };
-        let spellings = [first, second].into_iter().flat_map(spelt).collect();
-        Self { bytes, spellings }
-    }
-
-    /// A text that every format has to escape in its own way.
     pub(crate) fn text() -> Self {
-        Self::of(format!("{}\"\\é\n{}", random(), random()).into_bytes())
+        Self::of("\"\\é\n".as_bytes())
     }
 
     /// Bytes that are no text.
     pub(crate) fn binary() -> Self {
-        Self::of([&[0xff, 0xfe], random().as_bytes(), &[0x00, 0x80], random().as_bytes()].concat())
+        Self::of(&[0xff, 0x00, 0x80, 0xfe])
     }
 
-    /// How a text shows it, if it does, and where.
-    pub(crate) fn shown_in(&self, text: &str) -> Option<String> {
-        let (way, spelling) = self.spellings.iter().find(|(_, spelling)| text.contains(spelling))?;
-        let line = text.lines().find(|line| line.contains(spelling)).unwrap_or(text);
-        Some(format!("as {way}: {spelling}: in: {line}"))
+    fn of(between: &[u8]) -> Self {
+        let words = [(); 2].map(|()| format!("{:016x}", rand::random::<u64>()));
+        Self { bytes: [words[0].as_bytes(), between, words[1].as_bytes()].concat(), words }
     }
 }
 
-/// Sixteen hexadecimal digits.
-fn random() -> String {
-    format!("{:016x}", rand::random::<u64>())
+/// Looks for values, or a half of one, as they are, as digits, in the base64 of something, and in both of them after the other, as the
+/// SDK prints bodies.
+pub(crate) struct Search(AhoCorasick);
+
+impl Search {
+    pub(crate) fn of(hidden: &[&Hidden]) -> Result<Self> {
+        let words = hidden.iter().flat_map(|hidden| &hidden.words);
+        Ok(Self(AhoCorasick::new(words.flat_map(|word| encoded(word)).flat_map(|once| spelt(&once)))?))
+    }
+
+    /// The line in which a text shows one of them, if it does.
+    pub(crate) fn found_in<'a>(&self, text: &'a str) -> Option<&'a str> {
+        let start = self.0.find(text)?.start();
+        let (before, after) = text.split_at(start);
+        let begin = before.rfind('\n').map_or(0, |at| at + 1);
+        let end = after.find('\n').map_or(text.len(), |at| start + at);
+        Some(&text[begin..end])
+    }
 }
 
-/// As it is, and as a member of a JSON document, of one in another one, and of a debugger's output. Of bytes that are no text, what a
-/// text shows of them.
-fn as_text(bytes: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.trim_matches(['\0', char::REPLACEMENT_CHARACTER]);
-    let escaped = |text: &str| text.escape_debug().to_string();
-    let json = |text: &str| serde_json::Value::from(text).to_string().trim_matches('"').to_owned();
-    vec![text.to_owned(), json(text), json(&json(text)), escaped(text), json(&escaped(text))]
+/// As it is and in base64.
+fn encoded(word: &str) -> Vec<String> {
+    std::iter::once(word.to_owned()).chain(as_base64(word)).collect()
 }
 
-fn as_numbers(bytes: &[u8], between: &str) -> String {
-    bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(between)
+fn spelt(text: &str) -> Vec<String> {
+    let numbers = |between: &str| text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(between);
+    let digits = [HEXLOWER, HEXUPPER].map(|digits| digits.encode(text.as_bytes()));
+    encoded(text).into_iter().chain(digits).chain([numbers(", "), numbers(",")]).collect()
 }
 
-/// Wherever it begins in what is encoded.
-fn as_base64(bytes: &[u8]) -> Vec<String> {
+/// Wherever it begins in what is encoded, without the digits that hold bits of something else as well.
+fn as_base64(text: &str) -> impl Iterator<Item = String> {
     let spelt = |encoding: &Encoding, before: usize| {
-        let encoded = encoding.encode(&[&vec![0; before], bytes].concat());
-        // Without the digits that hold other bits as well.
-        encoded[(before * 8).div_ceil(6)..(before + bytes.len()) * 8 / 6].to_owned()
+        let encoded = encoding.encode(&[&vec![0; before], text.as_bytes()].concat());
+        encoded[(before * 8).div_ceil(6)..(before + text.len()) * 8 / 6].to_owned()
     };
-    [BASE64, BASE64URL].iter().flat_map(|encoding| (0..3).map(move |before| spelt(encoding, before))).collect()
+    [BASE64_NOPAD, BASE64URL_NOPAD]
+        .into_iter()
+        .flat_map(move |encoding| [0, 1, 2].map(|before| spelt(&encoding, before)))
 }
 
 #[test]
-fn a_value_is_found_however_it_is_written_down() {
+fn a_value_is_found_however_it_is_written_down() -> Result<()> {
+    use data_encoding::{BASE64, BASE64URL};
+
     for hidden in [Hidden::text(), Hidden::binary()] {
+        let search = Search::of(&[&Hidden::text(), &hidden])?;
         let half = &hidden.bytes[hidden.bytes.len() / 2..];
         for part in [hidden.bytes.as_slice(), half] {
-            let document = [b"{\"a\":\"", part, b"\"}"].concat();
             let shown = String::from_utf8_lossy(part).into_owned();
             let json = serde_json::json!({"a": shown}).to_string();
+            let document = serde_json::json!({"ab": BASE64.encode(part)}).to_string();
             for text in [
                 BASE64.encode(part),
-                BASE64.encode(&document),
-                BASE64URL.encode(&[&document[1..], part].concat()),
-                HEXLOWER.encode(&document),
-                format!("{document:?}"),
-                percent_encode(&document, NON_ALPHANUMERIC).to_string(),
-                document.escape_ascii().to_string(),
+                BASE64URL.encode(json.as_bytes()),
+                BASE64.encode(&json.as_bytes()[1..]),
+                HEXLOWER.encode(json.as_bytes()),
+                format!("{part:?} {:?}", json.as_bytes()),
+                format!("{:?}", document.as_bytes()),
+                BASE64.encode(document.as_bytes()),
                 serde_json::json!({"message": json}).to_string(),
                 serde_json::json!({"message": format!("{shown:?}")}).to_string(),
-                format!("{shown:?}"),
+                part.escape_ascii().to_string(),
                 json,
-                shown,
+                shown.replace('\n', " "),
             ] {
-                assert!(hidden.shown_in(&format!("a line\nand {text}")).is_some(), "{text}");
+                assert_eq!(search.found_in(&format!("a line\n{text}\nanother one")), Some(text.as_str()));
             }
         }
-        assert_eq!(hidden.shown_in(&BASE64.encode(&Hidden::binary().bytes)), None);
+        assert_eq!(search.found_in(&BASE64.encode(&Hidden::binary().bytes)), None);
     }
+    Ok(())
 }

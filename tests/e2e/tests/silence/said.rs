@@ -16,7 +16,7 @@ use sharedkey_api::{AwsAccount, ExternalSecretStatus, SharedKeyStatus};
 use sharedkey_e2e::{History, Service, Stage};
 use sharedkey_harness::aws::Calls;
 
-use crate::hidden::Hidden;
+use crate::hidden::{Hidden, Search};
 
 /// Who tells of a stage, from its beginning on.
 pub(crate) struct Said<'a> {
@@ -34,13 +34,11 @@ impl<'a> Said<'a> {
 
     /// None of the values was told by anybody, in no way.
     pub(crate) async fn nothing_of(&self, hidden: &[&Hidden]) -> Result<()> {
+        let search = Search::of(hidden)?;
         for (place, text) in self.all().await? {
             ensure!(!text.is_empty(), "nothing is known of {place}");
-            for hidden in hidden {
-                if let Some(shown) = hidden.shown_in(&text) {
-                    anyhow::bail!("{place} shows a value {shown}");
-                }
-            }
+            let found = search.found_in(&text);
+            ensure!(found.is_none(), "{place} shows a value: {found:?}");
         }
         Ok(())
     }
