@@ -259,8 +259,14 @@ impl Stage {
 
     /// Deletes an ExternalSecret and waits until it is gone.
     pub async fn delete_secret(&self, name: &str) -> Result<()> {
-        self.secrets().delete(name, &DeleteParams::default()).await?;
+        self.leave_secret(name).await?;
         self.secret_gone(name).await
+    }
+
+    /// Deletes an ExternalSecret.
+    pub async fn leave_secret(&self, name: &str) -> Result<()> {
+        self.secrets().delete(name, &DeleteParams::default()).await?;
+        Ok(())
     }
 
     /// Waits until a deleted ExternalSecret is gone.

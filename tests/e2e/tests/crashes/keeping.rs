@@ -5,7 +5,6 @@ use futures::{
     FutureExt as _,
     future::{LocalBoxFuture, try_join_all},
 };
-use kube::api::DeleteParams;
 use sharedkey_api::ExternalSecretStatus;
 use sharedkey_e2e::{History, Home, Stage, is_settled};
 
@@ -115,7 +114,7 @@ impl Plot for Keeping {
                     self.stage().put_kubernetes_secret(name, &[("password", after.value)]).await
                 }
                 Some(after) => self.vault.keep(name, after).await,
-                None => Ok(drop(self.stage().secrets().delete(name, &DeleteParams::default()).await?)),
+                None => self.stage().leave_secret(name).await,
             }
         }
         .boxed_local()

@@ -53,7 +53,7 @@ async fn when_a_secret_was_never_seen(home: &Home, partition: &str, goes_along: 
     .await?;
 
     // When it is deleted, then it waits for what may still come
-    stage.secrets().delete("orders", &DeleteParams::default()).await?;
+    stage.leave_secret("orders").await?;
     let deleting = |status: &_| is_for(status, "Ready", "False", Reason::Deleting);
     let secret = stage.wait_secret("orders", "the end waits", deleting).await?;
     let message = told(secret.status.as_ref().context("it has a status")?, "Ready", "Deleting")?;
