@@ -232,7 +232,8 @@ async fn run_accounts(
     let changes =
         changes.predicate_filter(predicates::generation.combine(predicates::finalizers), PredicateConfig::default());
     let reconciles = Controller::for_stream(stream::pending(), context.accounts.store())
-        .with_config(ControllerConfig::default().concurrency(4))
+        // As many as there are objects at once: an account that cannot be reached holds its place until its call gives up.
+        .with_config(ControllerConfig::default().concurrency(context.args.concurrency))
         .reconcile_on(streams::received(woken))
         .reconcile_on(streams::gathered(recounted, RECOUNT))
         .graceful_shutdown_on(stop.clone().cancelled_owned())
