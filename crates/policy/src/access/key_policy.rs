@@ -129,9 +129,7 @@ fn reach_by_exclusion(listed: &Listed, effect: Effect) -> Option<(Reach, Option<
 
 /// Whether `arn:P:sts::A:assumed-role/Name/Session` is a session of the asking role. It has no path (D§1.2).
 fn is_session_of(value: &str, question: &Question<'_>) -> bool {
-    // By the service first: every verdict asks it of every principal of the policy, and most are of IAM.
-    let of_sts = || value.splitn(3, ':').nth(2).is_some_and(|rest| rest.starts_with("sts:"));
-    let Some(role) = question.entity.filter(|_| question.is_role() && of_sts()) else {
+    let Some(role) = question.entity.filter(|_| question.is_role() && value.contains(":assumed-role/")) else {
         return false;
     };
     principal_parts(value).is_some_and(|(partition, account, resource)| {

@@ -73,7 +73,7 @@ impl Fleet {
             let made = stream::iter(own).map(async |_| account.create_key(Some(&key_document(&account))).await);
             let made: Vec<Key> = made.buffer_unordered(AT_ONCE).try_collect().await?;
             seeded.extend(made.into_iter().map(|key| (owner, key)));
-            open(&world, &client, &format!("owner-{owner}"), &account, &["owner", "secrets"]).await?;
+            open(&world, &client, &format!("owner-{owner}"), &account, &["owner", "consumer", "secrets"]).await?;
         }
         for partner in 0..partners {
             let account = world.aws.account("aws").await?;
