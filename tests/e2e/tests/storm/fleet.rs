@@ -12,7 +12,7 @@ use sharedkey_harness::{aws::Key, wait_for};
 
 use crate::{
     LONGEST,
-    told::{self, MOST, Told},
+    told::{self, Told, most_in_the_storm},
 };
 
 /// Stages: each has two accounts.
@@ -88,7 +88,7 @@ impl Fleet {
 
     /// How many statuses were written, and the most of one object. None has more than its story has phases and errors for.
     pub(crate) fn told(&self) -> Result<Told> {
-        told::told(self.0.iter().map(|part| (part.history.clone(), BTreeMap::new())), MOST)
+        told::told(self.0.iter().map(|part| (part.history.clone(), BTreeMap::new())), most_in_the_storm)
     }
 
     pub(crate) async fn forget_calls(&self) -> Result<()> {

@@ -4,11 +4,7 @@ use anyhow::{Result, ensure};
 use sharedkey_e2e::Service;
 use sharedkey_harness::{say, wait_for};
 
-use crate::{
-    ALONE, CONCURRENCY, INTERVAL, LONGEST, begin, end, swept,
-    told::{MOST, Told},
-    vaults::Vaults,
-};
+use crate::{ALONE, CONCURRENCY, INTERVAL, LONGEST, begin, end, swept, told::Told, vaults::Vaults};
 
 const KIND: &str = "ExternalSecret";
 /// Those that are made while calls fail.
@@ -36,7 +32,7 @@ async fn secrets_come_true_while_every_third_call_fails_and_each_change_makes_on
     vaults.settle().await?;
     vaults.each_has_one_version_for_each_value().await?;
     vaults.no_drift()?;
-    let Told { writes, most } = vaults.told_since_the_beginning(MOST)?;
+    let Told { writes, most } = vaults.told_since_the_beginning()?;
     say(format_args!("{writes} statuses were written of {IN_THE_STORM} secrets, and {most} at most of one"));
 
     // And when AWS is well again and two hundred of them get another value at once, each ends with one more version

@@ -10,8 +10,8 @@ use sharedkey_engine::summarise::Status;
 const PHASES: usize = 3;
 /// Statuses that tell of failed calls, beside those: some of them more than once, as each half fails and recovers by itself.
 const ERRORS: usize = 12;
-/// Statuses of one object, however long the storm lasts.
-pub(crate) const MOST: usize = 2 * PHASES + ERRORS;
+/// Statuses of one object in a storm that lasts as long as usual.
+const MOST: usize = 2 * PHASES + ERRORS;
 
 /// Statuses that were written.
 pub(crate) struct Told {
@@ -30,10 +30,22 @@ where
     histories.flat_map(|history| history.by_object().into_values()).filter(ready).count()
 }
 
-/// How many statuses were written of each object since it had so many. None has more than `most`, and none goes to and fro.
+/// The most statuses that a storm gives reason for: two for each time that an object became ready, or stopped to be for another reason.
+/// The longer it lasts, the more often that happens.
+pub(crate) fn most_in_the_storm<S: Status>(statuses: &[S]) -> usize {
+    let ready = |status: &S| {
+        let ready = status.conditions().iter().find(|condition| condition.type_ == "Ready");
+        ready.map(|ready| (ready.status.clone(), ready.reason.clone()))
+    };
+    let transitions = statuses.iter().map(ready).collect::<Vec<_>>();
+    let transitions = 1 + transitions.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    MOST.max(2 * transitions)
+}
+
+/// How many statuses were written of each object since it had so many. None has more than `most` allows for them.
 pub(crate) fn told<S>(
     histories: impl Iterator<Item = (History<S>, BTreeMap<String, usize>)>,
-    most: usize,
+    most: impl Fn(&[S]) -> usize,
 ) -> Result<Told>
 where
     S: Status + PartialEq + Debug + Send + 'static,
@@ -42,7 +54,7 @@ where
     for (history, known) in histories {
         for (name, statuses) in history.by_object() {
             let new = &statuses[known.get(&name).copied().unwrap_or_default()..];
-            let conditions: Vec<_> = new.iter().map(conditions).collect();
+            let (most, conditions): (_, Vec<_>) = (most(new), new.iter().map(conditions).collect());
             ensure!(new.len() <= most, "{name}: {} writes instead of {most} at most: {conditions:#?}", new.len());
             told = Told { writes: told.writes + new.len(), most: told.most.max(new.len()) };
         }

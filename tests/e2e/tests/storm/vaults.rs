@@ -12,7 +12,7 @@ use sharedkey_harness::wait_for;
 
 use crate::{
     LONGEST,
-    told::{self, Told},
+    told::{self, Told, most_in_the_storm},
 };
 
 /// Stages: each has two accounts.
@@ -172,8 +172,8 @@ impl Vaults {
         self.vaults.iter().try_for_each(|vault| vault.history.no_drift())
     }
 
-    pub(crate) fn told_since_the_beginning(&self, most: usize) -> Result<Told> {
-        told::told(self.vaults.iter().map(|vault| (vault.history.clone(), BTreeMap::new())), most)
+    pub(crate) fn told_since_the_beginning(&self) -> Result<Told> {
+        told::told(self.vaults.iter().map(|vault| (vault.history.clone(), BTreeMap::new())), most_in_the_storm)
     }
 
     /// What was told since the value was changed last.
@@ -181,7 +181,7 @@ impl Vaults {
         let known = |known: &BTreeMap<String, Known>| {
             known.iter().map(|(name, known)| (name.clone(), known.statuses)).collect::<BTreeMap<_, _>>()
         };
-        told::told(self.vaults.iter().map(|vault| (vault.history.clone(), known(&vault.known))), most)
+        told::told(self.vaults.iter().map(|vault| (vault.history.clone(), known(&vault.known))), |_| most)
     }
 }
 
