@@ -1,16 +1,13 @@
 //! One reconcile of a SharedKey: resolve → observe → compare → plan → apply → summarise.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use kube::ResourceExt as _;
 use sharedkey_api::{Quotas, SharedKey};
 use sharedkey_engine::{
-    compare::{Cause, Comparison, Finding, compare},
+    compare::{Comparison, Finding, compare},
     desired::{Desired, KeySource},
-    ledger::{Record, Resource},
+    ledger::Record,
     meanwhile::Meanwhile,
     observed::Observed,
     plan::{Plan, plan},
@@ -24,7 +21,7 @@ use crate::{
     context::{Context, now},
     reconcile::{Error, freshness, told},
     served::{Id, Served},
-    steps::{Done, Run},
+    steps::{Done, Run, undone},
 };
 
 /// Makes AWS what the spec asks, or says how it differs.
@@ -143,23 +140,12 @@ async fn apply(
             meanwhile: Meanwhile::default(),
         });
     }
-    let mut done = Done { undone: undone(&comparison), ..Done::default() };
+    let mut done = Done { undone: undone(&comparison.findings), ..Done::default() };
     run.steps(&plan.steps, &mut done).await?;
-    if let Some(retreat) = plan.retreat.take_if(|_| done.is_policy_refused()) {
-        // On a sheet of its own: what was refused would forbid it.
-        let mut retreated = Done { undone: done.undone.clone(), ..Done::default() };
-        run.steps(&[retreat], &mut retreated).await?;
-        done.extend(retreated);
-    }
+    run.retreat(plan.retreat.take(), &mut done).await?;
     plan.blockers.append(&mut done.blockers);
     let after = run.context.aws.observe(desired, &run.record, Duration::ZERO).await;
     let compared = compare(desired, &after, &run.record);
     let Done { failures, notices, meanwhile, .. } = done;
     Ok(Went { observed: after, comparison: compared, plan, failures, notices, before: comparison.findings, meanwhile })
-}
-
-/// Writes of ours that somebody undid.
-fn undone(comparison: &Comparison) -> BTreeSet<Resource> {
-    let drift = comparison.findings.iter().filter(|finding| finding.cause == Cause::Drift);
-    drift.filter_map(|finding| finding.resource.clone()).collect()
 }

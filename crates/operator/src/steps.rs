@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use sharedkey_api::Mode;
 use sharedkey_aws::{ApplyError, SecretValue};
 use sharedkey_engine::{
+    compare::{Cause, Finding},
     ledger::{Record, Resource},
     meanwhile::Meanwhile,
     names::ObjectName,
@@ -60,6 +61,17 @@ impl<'a> Run<'a> {
             }
         }
         self.save().await
+    }
+
+    /// Makes the step that only takes access away, where AWS refused the policy that gives some too.
+    pub(crate) async fn retreat(&mut self, retreat: Option<Step>, done: &mut Done) -> Result<(), Error> {
+        if let Some(retreat) = retreat.filter(|_| done.is_policy_refused()) {
+            // On a sheet of its own: what was refused would forbid it.
+            let mut retreated = Done { undone: done.undone.clone(), ..Done::default() };
+            self.steps(&[retreat], &mut retreated).await?;
+            done.extend(retreated);
+        }
+        Ok(())
     }
 
     /// Takes back what left the spec of an object that is refused, unless the mode forbids it, and adds to the refusal what could not be.
@@ -137,6 +149,12 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Writes of ours that somebody undid.
+pub(crate) fn undone(findings: &[Finding]) -> BTreeSet<Resource> {
+    let drift = findings.iter().filter(|finding| finding.cause == Cause::Drift);
+    drift.filter_map(|finding| finding.resource.clone()).collect()
+}
+
 /// What came of the steps of a plan.
 #[derive(Default)]
 pub(crate) struct Done {
@@ -152,7 +170,7 @@ pub(crate) struct Done {
 
 impl Done {
     /// Adds what came of further steps of the same plan.
-    pub(crate) fn extend(&mut self, other: Self) {
+    fn extend(&mut self, other: Self) {
         self.failures.extend(other.failures);
         self.blockers.extend(other.blockers);
         self.notices.extend(other.notices);
@@ -171,7 +189,7 @@ impl Done {
     }
 
     /// Whether AWS refuses the policy of the key or secret because of what it says.
-    pub(crate) fn is_policy_refused(&self) -> bool {
+    fn is_policy_refused(&self) -> bool {
         let refused = |failure: &Failure| {
             OWNERS_HALVES.contains(&failure.action.as_str()) && failure.class == Class::UserActionNeeded
         };

@@ -1,12 +1,12 @@
 //! One reconcile of an ExternalSecret: resolve → observe → compare → plan → apply → summarise.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 use sharedkey_api::{ExternalSecret, ExternalSecretStatus, Mode, SharedKey, conditions::Reason};
 use sharedkey_engine::{
-    compare::{Cause, Finding},
-    ledger::{Record, Resource},
+    compare::Finding,
+    ledger::Record,
     names::Names,
     plan::{Blocker, Plan},
     problem::{Class, Failure, Trouble},
@@ -29,7 +29,7 @@ use crate::{
     context::{Context, now},
     reconcile::{Error, freshness, told},
     served::{Id, Served as _},
-    steps::{Done, Run},
+    steps::{Done, Run, undone},
     waking,
 };
 
@@ -166,7 +166,7 @@ impl Keeping<'_> {
             let mut plan = plan(self.desired, &observed, &self.run.record, &comparison, self.run.context.clock());
             self.note(&mut plan).await?;
             blockers = std::mem::take(&mut plan.plan.blockers);
-            self.done.undone.extend(undone(&comparison));
+            self.done.undone.extend(undone(&comparison.findings));
             let more = plan.more;
             if !self.act(plan).await? {
                 break;
@@ -197,12 +197,7 @@ impl Keeping<'_> {
         let SecretPlan { plan: Plan { steps, retreat, .. }, target, .. } = plan;
         let acts = !steps.is_empty() || target.is_some();
         self.run.steps(&steps, &mut self.done).await?;
-        if let Some(retreat) = retreat.filter(|_| self.done.is_policy_refused()) {
-            // On a sheet of its own: what was refused would forbid it.
-            let mut retreated = Done { undone: self.done.undone.clone(), ..Done::default() };
-            self.run.steps(&[retreat], &mut retreated).await?;
-            self.done.extend(retreated);
-        }
+        self.run.retreat(retreat, &mut self.done).await?;
         // The ledger knows one target at a time, so the one before goes first.
         if self.desired.mode == Mode::Enforce {
             self.target = self.pair.tidy(&mut self.run).await?;
@@ -239,10 +234,4 @@ impl Keeping<'_> {
     fn has_failed(&self) -> bool {
         !self.done.failures.is_empty() || !self.done.blockers.is_empty()
     }
-}
-
-/// Writes of ours that somebody undid.
-fn undone(comparison: &SecretComparison) -> BTreeSet<Resource> {
-    let drift = comparison.findings.iter().filter(|finding| finding.cause == Cause::Drift);
-    drift.filter_map(|finding| finding.resource.clone()).collect()
 }
