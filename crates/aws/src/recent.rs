@@ -26,11 +26,19 @@ const AGREED: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
     KeyPolicy(KeyArn),
-    Inline(EntityArn, String),
+    Entity(EntityArn, Policy),
     Managed(PolicyArn),
-    Attachment(EntityArn, PolicyArn),
     /// By name: what is written next may be another secret of that name.
     Secret(SecretName, Part),
+}
+
+/// A policy of a role or user. The order is that of subjects: all of one entity follow each other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Policy {
+    /// An inline policy, by name.
+    Inline(String),
+    /// A managed policy.
+    Attached(PolicyArn),
 }
 
 /// A part of a secret that is written by itself.
@@ -49,7 +57,7 @@ impl Subject {
     pub(crate) fn account(&self) -> Option<&AccountId> {
         match self {
             Self::KeyPolicy(key) => Some(key.account()),
-            Self::Inline(entity, _) | Self::Attachment(entity, _) => Some(entity.account()),
+            Self::Entity(entity, _) => Some(entity.account()),
             Self::Managed(policy) => policy.account(),
             Self::Secret(secret, _) => Some(secret.account()),
         }
@@ -107,12 +115,14 @@ impl History {
 pub(crate) struct Recent {
     window: Duration,
     histories: BTreeMap<Subject, History>,
+    /// When writes that are too old are forgotten next. Not at each write: a fleet makes thousands in a minute.
+    clean: Option<Instant>,
 }
 
 impl Recent {
     /// Nothing was written yet; readings may lag for `window`.
     pub(crate) fn new(window: Duration) -> Self {
-        Self { window, histories: BTreeMap::new() }
+        Self { window, histories: BTreeMap::new(), clean: None }
     }
 
     /// Remembers a write.
@@ -124,10 +134,9 @@ impl Recent {
         certainty: Certainty,
         now: Instant,
     ) {
-        self.histories.retain(|_, history| {
-            history.writes.retain(|write| write.until > now);
-            !history.writes.is_empty()
-        });
+        if self.clean.is_none_or(|clean| clean <= now) {
+            self.forget(now);
+        }
         if replaced == written {
             return;
         }
@@ -136,6 +145,14 @@ impl Recent {
             Certainty::Unknown => self.window.min(UNCONFIRMED_WINDOW),
         };
         self.histories.entry(subject).or_default().wrote(Write { until: now + window, replaced, written });
+    }
+
+    fn forget(&mut self, now: Instant) {
+        self.histories.retain(|_, history| {
+            history.writes.retain(|write| write.until > now);
+            !history.writes.is_empty()
+        });
+        self.clean = Some(now + self.window);
     }
 
     /// Whether a reading shows what we replaced, and not what we wrote last. The reading is fingerprinted only if something
@@ -155,21 +172,23 @@ impl Recent {
     }
 
     /// What was written to a role or user.
-    pub(crate) fn of_entity(&self, entity: &EntityArn) -> Vec<Subject> {
-        let about = |subject: &&Subject| match subject {
-            Subject::Inline(of, _) | Subject::Attachment(of, _) => of == entity,
-            Subject::KeyPolicy(_) | Subject::Managed(_) | Subject::Secret(..) => false,
-        };
-        self.histories.keys().filter(about).cloned().collect()
+    pub(crate) fn of_entity(&self, entity: &EntityArn) -> Vec<Policy> {
+        let first = Subject::Entity(entity.clone(), Policy::Inline(String::new()));
+        let held = self.histories.range(first..).map_while(|(subject, _)| match subject {
+            Subject::Entity(of, held) if of == entity => Some(held.clone()),
+            _ => None,
+        });
+        held.collect()
     }
 
     /// What was written of what `DescribeSecret` says of a secret.
     pub(crate) fn of_secret(&self, secret: &SecretName) -> Vec<Lag> {
-        let parts = self.histories.keys().filter_map(|subject| match subject {
-            Subject::Secret(of, Part::Described(part)) if of == secret => Some(part.clone()),
+        let first = Subject::Secret(secret.clone(), Part::Existence);
+        let parts = self.histories.range(first..).map_while(|(subject, _)| match subject {
+            Subject::Secret(of, part) if of == secret => Some(part),
             _ => None,
         });
-        parts.collect()
+        parts.filter_map(|part| if let Part::Described(lag) = part { Some(lag.clone()) } else { None }).collect()
     }
 
     /// Whether the subject was written a moment ago.
@@ -290,6 +309,30 @@ mod tests {
         recent.note(subject(), before.clone(), after, Certainty::Unknown, now);
         assert!(recent.lags(&subject(), now + Duration::from_secs(9), || before.clone()));
         assert!(!recent.lags(&subject(), now + Duration::from_secs(10), || before));
+    }
+
+    #[test]
+    fn what_was_written_to_one_is_found_among_all() {
+        let now = Instant::now();
+        let mut recent = Recent::new(WINDOW);
+        let entity = |name: &str| -> EntityArn { format!("arn:aws:iam::111122223333:role/{name}").parse().unwrap() };
+        let secret = |name: &str| -> SecretName {
+            format!("arn:aws:secretsmanager:eu-west-1:111122223333:secret:{name}").parse().unwrap()
+        };
+        let managed: PolicyArn = "arn:aws:iam::111122223333:policy/a".parse().unwrap();
+        let mut write = |subject| recent.note(subject, None, Some("b".into()), Certainty::Confirmed, now);
+        for name in ["A", "B", "C"] {
+            write(Subject::Entity(entity(name), Policy::Attached(managed.clone())));
+            write(Subject::Entity(entity(name), Policy::Inline(name.into())));
+            write(Subject::Secret(secret(name), Part::Policy));
+            write(Subject::Secret(secret(name), Part::Described(Lag::Tags)));
+            write(Subject::Secret(secret(name), Part::Existence));
+        }
+        write(Subject::Managed(managed.clone()));
+        write(subject());
+        assert_eq!(recent.of_entity(&entity("B")), [Policy::Inline("B".into()), Policy::Attached(managed)]);
+        assert_eq!(recent.of_secret(&secret("B")), [Lag::Tags]);
+        assert_eq!((recent.of_entity(&entity("D")), recent.of_secret(&secret("D"))), (vec![], vec![]));
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! One reconcile of an `AwsAccount`: read the way in, try it, say who it leads to, and wake the objects that use it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::FutureExt as _;
 use kube::{Api, Resource as _, ResourceExt as _, runtime::controller::Action};
@@ -8,6 +12,7 @@ use sharedkey_api::{AwsAccount, AwsAccountStatus, Identity, Quotas, conditions::
 use sharedkey_engine::{
     accounts as engine_accounts,
     desired::Account,
+    names::ObjectName,
     problem::{Class, Failure},
     summarise::{self, AccountCourse, Notice, Reached, Trouble, condition, failure_reason},
 };
@@ -140,22 +145,26 @@ fn quotas(summary: &BTreeMap<String, i64>) -> Quotas {
 }
 
 /// The objects that name the account and may use it, or that have written something through it.
-async fn users(account: &AwsAccount, context: &Context) -> Vec<Id> {
+async fn users(account: &AwsAccount, context: &Context) -> BTreeSet<Id> {
     let name = account.name_any();
-    let mut users = naming(account, &context.keys, context);
+    let mut users = context.ledger.users_of(&name).await;
+    users.extend(naming(account, &context.keys, context));
     users.extend(naming(account, &context.secrets, context));
-    users.extend(context.ledger.users_of(&name).await);
-    users.sort_unstable();
-    users.dedup();
     users
 }
 
 fn naming<K: Served>(account: &AwsAccount, objects: &Objects<K>, context: &Context) -> Vec<Id> {
-    let naming = objects.naming(&Named::Account(account.name_any()));
-    naming.iter().filter(|object| waking::is_open_to(account, &***object, context)).map(|object| object.id()).collect()
+    let mut naming = objects.names_naming(&Named::Account(account.name_any()));
+    // They come by namespace, and each is judged once.
+    let mut judged: Option<(String, bool)> = None;
+    naming.retain(|ObjectName { namespace, .. }| match &judged {
+        Some((same, is_open)) if same == namespace => *is_open,
+        _ => judged.insert((namespace.clone(), waking::is_open_to(account, namespace, context))).1,
+    });
+    naming.into_iter().map(|name| Id { kind: K::KIND, name }).collect()
 }
 
-fn status(account: &AwsAccount, looked: &Result<Reached, Trouble>, users: &[Id]) -> AwsAccountStatus {
+fn status(account: &AwsAccount, looked: &Result<Reached, Trouble>, users: &BTreeSet<Id>) -> AwsAccountStatus {
     summarise::account(&AccountCourse {
         generation: account.meta().generation,
         now: &now(),

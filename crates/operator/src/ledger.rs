@@ -3,7 +3,7 @@
 //! The operator is its only writer. It is read once, at the start, and kept in memory: whoever asks it before waits. Every change is
 //! written through before it counts. A write that finds another version than it knows fails, and nothing is sent to AWS on its account.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::Context as _;
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
@@ -109,7 +109,7 @@ impl Ledger {
     }
 
     /// Who has something in AWS through this `AwsAccount`.
-    pub(crate) async fn users_of(&self, account: &str) -> Vec<Id> {
+    pub(crate) async fn users_of(&self, account: &str) -> BTreeSet<Id> {
         self.records().await.users.naming(&account.to_owned()).cloned().collect()
     }
 

@@ -58,6 +58,7 @@ impl Concerned {
         }
     }
 
+    /// In their order.
     fn naming(&self, named: &Named) -> Vec<ObjectName> {
         self.lock().index.naming(named).cloned().collect()
     }
@@ -123,9 +124,14 @@ where
 }
 
 impl<K: Served> Objects<K> {
+    /// The names of those that something concerns, in their order.
+    pub(crate) fn names_naming(&self, named: &Named) -> Vec<ObjectName> {
+        self.concerned.naming(named)
+    }
+
     /// Those that something concerns.
     pub(crate) fn naming(&self, named: &Named) -> Vec<Arc<K>> {
-        self.concerned.naming(named).iter().filter_map(|name| self.get(&reference(name))).collect()
+        self.names_naming(named).iter().filter_map(|name| self.get(&reference(name))).collect()
     }
 
     /// Has those looked at that something concerns.

@@ -102,10 +102,16 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             announce(&context, &ready),
         )
     };
+    // On a thread of its own: it takes as long as the lists of all objects.
+    let ledger = {
+        let context = context.clone();
+        tokio::spawn(async move { context.ledger.read().await })
+    };
+    let ledger = async { ledger.await.context("reading the ledger")? };
     tracing::info!(owner_id = %context.args.owner_id, version = env!("CARGO_PKG_VERSION"), "the operator starts");
     tokio::select! {
         _ = controllers => {}
-        Err(unread) = context.ledger.read() => return Err(unread),
+        Err(unread) = ledger => return Err(unread),
         served = served => served.context("serving health and metrics")?,
         signal = stopped(stop.clone()) => signal?,
     }

@@ -12,18 +12,18 @@ use crate::{
     served::{Named, Served},
 };
 
-/// Whether any rule of the account is for the object's namespace. To all others it is as if it did not exist: they neither
+/// Whether any rule of the account is for the namespace. To the objects of all others it is as if it did not exist: they neither
 /// keep it nor make it be looked at.
-pub(crate) fn is_open_to<K: Served>(account: &AwsAccount, object: &K, context: &Context) -> bool {
-    let namespace = object.namespace().unwrap_or_default();
-    let labels = context.namespace_labels(&namespace);
-    accounts::opens(&account.spec, &accounts::Namespace { name: &namespace, labels: &labels })
+pub(crate) fn is_open_to(account: &AwsAccount, namespace: &str, context: &Context) -> bool {
+    let labels = context.namespace_labels(namespace);
+    accounts::opens(&account.spec, &accounts::Namespace { name: namespace, labels: &labels })
 }
 
 /// Wakes the accounts that an object names and may use: they have a user more or less.
 pub(crate) fn accounts_of<K: Served>(object: &K, context: &Context) {
+    let namespace = object.namespace().unwrap_or_default();
     let named = object.account_names().into_iter().filter_map(|name| context.accounts.get(&ObjectRef::new(name)));
-    for account in named.filter(|account| is_open_to(account, object, context)) {
+    for account in named.filter(|account| is_open_to(account, &namespace, context)) {
         // Only the first user is urgent: it keeps the account. That it has one more or less is told soon.
         if patch::has_finalizer(&*account) {
             // The receiver lives as long as the controller.

@@ -9,7 +9,7 @@ use crate::{
     Aws,
     iam::{Holder, Iam},
     reach::Reach,
-    recent::Subject,
+    recent::{Policy, Subject},
 };
 
 impl Aws {
@@ -20,7 +20,7 @@ impl Aws {
         entity: &EntityArn,
     ) -> Reading<Outcome> {
         let answer = Iam::new(reach).attach(entity, policy).await;
-        let subject = Subject::Attachment(entity.clone(), policy.clone());
+        let subject = Subject::Entity(entity.clone(), Policy::Attached(policy.clone()));
         self.wrote(subject, None, Some(policy.to_string()), &answer);
         answer.map(|()| Outcome::written()).map_err(|failure| self.not_visible_yet(policy, failure))
     }
@@ -41,7 +41,7 @@ impl Aws {
         entity: &EntityArn,
     ) -> Reading<Outcome> {
         let answer = Iam::new(reach).detach(&Holder::from(entity), policy).await;
-        let subject = Subject::Attachment(entity.clone(), policy.clone());
+        let subject = Subject::Entity(entity.clone(), Policy::Attached(policy.clone()));
         self.wrote(subject, Some(policy.to_string()), None, &answer);
         Ok(answer?.map_or_else(Outcome::unchanged, |()| Outcome::written()))
     }

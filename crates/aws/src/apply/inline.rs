@@ -9,7 +9,7 @@ use crate::{
     Aws, fingerprint,
     iam::{Holder, Iam},
     reach::Reach,
-    recent::{State, Subject},
+    recent::{Policy, State, Subject},
 };
 
 impl Aws {
@@ -21,7 +21,7 @@ impl Aws {
         document: &PolicyDocument,
     ) -> Reading<Outcome> {
         let iam = Iam::new(reach);
-        let subject = Subject::Inline(entity.clone(), name.to_owned());
+        let subject = Subject::Entity(entity.clone(), Policy::Inline(name.to_owned()));
         let wanted = Some(fingerprint::of(document, entity.partition()));
         let before = inline_state(&iam, entity, name).await?;
         if before == wanted && !self.recent().lags(&subject, Instant::now(), || before.clone()) {
@@ -37,7 +37,7 @@ impl Aws {
         // Only to know an old answer later: what must go is deleted whether or not it can be read.
         let before = inline_state(&iam, entity, name).await.ok().flatten();
         let answer = iam.delete_inline(entity, name).await;
-        self.wrote(Subject::Inline(entity.clone(), name.to_owned()), before, None, &answer);
+        self.wrote(Subject::Entity(entity.clone(), Policy::Inline(name.to_owned())), before, None, &answer);
         Ok(answer?.map_or_else(Outcome::unchanged, |()| Outcome::written()))
     }
 }

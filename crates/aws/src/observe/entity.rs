@@ -19,7 +19,7 @@ use crate::{
     Aws, class, fingerprint,
     iam::{Head, Holder, Iam},
     reach::Reach,
-    recent::Subject,
+    recent::{Policy, Subject},
 };
 
 /// A role or user as it was read, without the documents that it shares with others.
@@ -135,18 +135,17 @@ impl Aws {
     fn lagging(&self, entity: &EntityArn, held: &Held, policies: &IdentityPolicies) -> BTreeSet<String> {
         let (mut recent, now, partition) = (self.recent(), Instant::now(), entity.partition());
         let mut lagging = BTreeSet::new();
-        for subject in recent.of_entity(entity) {
-            let (name, read) = match &subject {
-                Subject::Inline(_, name) => {
+        for part in recent.of_entity(entity) {
+            let (name, read) = match &part {
+                Policy::Inline(name) => {
                     let document = held.inline.get(name);
                     (name.clone(), document.map(|document| fingerprint::of_parsed(document, partition)))
                 }
-                Subject::Attachment(_, policy) => {
+                Policy::Attached(policy) => {
                     (policy.to_string(), held.attached.contains(policy).then(|| policy.to_string()))
                 }
-                Subject::KeyPolicy(_) | Subject::Managed(_) | Subject::Secret(..) => continue,
             };
-            if recent.lags(&subject, now, || read) {
+            if recent.lags(&Subject::Entity(entity.clone(), part), now, || read) {
                 lagging.insert(name);
             }
         }

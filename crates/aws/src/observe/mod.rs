@@ -83,7 +83,7 @@ impl Caches {
         for name in names {
             match subject {
                 Subject::KeyPolicy(key) => self.policies.forget(&(name.clone(), key.clone())),
-                Subject::Inline(entity, _) | Subject::Attachment(entity, _) => {
+                Subject::Entity(entity, _) => {
                     self.entities.forget(&(name.clone(), entity.clone()));
                 }
                 Subject::Managed(policy) => self.managed.forget(&(name.clone(), policy.clone())),
