@@ -19,6 +19,10 @@ use sharedkey_policy::{
     document_fingerprint, fingerprint,
 };
 
+/// The operator's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 const KILOBYTES: [usize; 3] = [1, 8, 32];
 /// Principals of one consumer, and so of one statement.

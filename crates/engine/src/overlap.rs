@@ -1,7 +1,10 @@
 //! Access that statements of others give to our principals, beside ours. It does not go when a `SharedKey` changes or goes, so it is
 //! told while the object stands, and again when it is gone (design §5).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use sharedkey_policy::{
     Caller, Decision, EntityArn, IdentityPolicies, KeyArn, PolicyDocument, Verdict, key_policy_decision, verdict,
@@ -39,10 +42,10 @@ impl Ours {
 
 /// What statements of others allow somebody: the actions by the way in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Overlap(BTreeMap<String, BTreeSet<String>>);
+pub(crate) struct Overlap(BTreeMap<Arc<str>, BTreeSet<String>>);
 
 impl Overlap {
-    pub(crate) fn add(&mut self, ours: &Ours, ways: Vec<String>, action: &str) {
+    pub(crate) fn add(&mut self, ours: &Ours, ways: Vec<Arc<str>>, action: &str) {
         for way in ways.into_iter().filter(|way| ours.lack(way)) {
             self.0.entry(way).or_default().insert(action.to_owned());
         }
@@ -50,8 +53,8 @@ impl Overlap {
 
     /// For a verdict over so many actions.
     pub(crate) fn reason(&self, asked: usize) -> Option<String> {
-        let told = |(way, actions): (&String, &BTreeSet<String>)| match actions.len() {
-            all if all >= asked => way.clone(),
+        let told = |(way, actions): (&Arc<str>, &BTreeSet<String>)| match actions.len() {
+            all if all >= asked => way.to_string(),
             _ => format!("{way} for {}", list(actions)),
         };
         let ways: Vec<String> = self.0.iter().map(told).collect();
@@ -118,7 +121,7 @@ impl Left<'_> {
         let mut overlap = Overlap::default();
         for action in expanded(&consumer.actions) {
             if let Decision::Allowed { by, .. } = key_policy_decision(&self.document, self.key, &caller, &action) {
-                overlap.add(&self.ours, vec![by], &action);
+                overlap.add(&self.ours, vec![by.into()], &action);
             }
         }
         overlap

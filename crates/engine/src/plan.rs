@@ -319,7 +319,8 @@ pub fn plan(desired: &Desired, observed: &Observed, record: &Record, comparison:
     if desired.mode == Mode::Observe {
         return Plan { blockers: comparison.blockers.clone(), ..Plan::default() };
     }
-    let planner = Planner { record, desired, observed, comparison, clock };
+    let delegates = desired.delegates(comparison.key.as_ref());
+    let planner = Planner { record, desired, observed, comparison, delegates, clock };
     let edit = planner.edit();
     let mut blockers = comparison.blockers.clone();
     blockers.extend(planner.refusal(&edit));
@@ -341,6 +342,7 @@ struct Planner<'a> {
     desired: &'a Desired,
     observed: &'a Observed,
     comparison: &'a Comparison,
+    delegates: Vec<Delegate<'a>>,
     clock: Clock,
 }
 
@@ -490,17 +492,13 @@ impl Planner<'_> {
 
     fn delegations(&self) -> Vec<Step> {
         let broken: BTreeSet<&Resource> = self.open().filter_map(|finding| finding.resource.as_ref()).collect();
-        self.delegating(&self.delegates()).steps(&broken)
+        self.delegating().steps(&broken)
     }
 
-    fn delegates(&self) -> Vec<Delegate<'_>> {
-        self.desired.delegates(self.comparison.key.as_ref())
-    }
-
-    fn delegating<'b>(&'b self, delegates: &'b [Delegate<'b>]) -> Delegating<'b> {
+    fn delegating(&self) -> Delegating<'_> {
         Delegating {
             names: &self.desired.names,
-            delegates,
+            delegates: &self.delegates,
             entities: &self.observed.entities,
             managed: &self.observed.managed,
             context: self.context(),
@@ -514,7 +512,7 @@ impl Planner<'_> {
                 self.comparison.statements.iter().map(|wanted| self.statement_target(wanted, &wanted.statement)),
             );
         }
-        standing.extend(self.delegating(&self.delegates()).standing());
+        standing.extend(self.delegating().standing());
         adopted(standing, &self.comparison.findings, self.record)
     }
 

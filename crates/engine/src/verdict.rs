@@ -56,7 +56,7 @@ pub(crate) fn verdicts(desired: &Desired, observed: &Observed, key: Option<&KeyA
     let policy =
         policy.map(|(key, document)| KeyHalf { key, document, ours: Ours::of(document, desired.names.owner()) });
     let judged = |consumer: &DesiredConsumer| {
-        let asked = Asked::by(consumer);
+        let asked = Asked::by(consumer, &desired.key.account.id);
         let judged = consumer.principals.iter().map(|arn| judge(consumer, &asked, arn, observed, policy.as_ref()));
         ConsumerVerdict { name: consumer.name.clone(), account: consumer.account.clone(), principals: judged.collect() }
     };
@@ -72,14 +72,17 @@ struct KeyHalf<'a> {
 
 /// What a consumer asks for, without patterns.
 struct Asked {
+    /// What has an effect for it: across accounts most actions have none, whatever both halves say (D§2.1).
     known: Vec<String>,
     /// Misspelled, or newer than this operator.
     strange: Vec<String>,
 }
 
 impl Asked {
-    fn by(consumer: &DesiredConsumer) -> Self {
-        let (known, strange) = expanded(&consumer.actions).into_iter().partition(|action| is_known(action));
+    fn by(consumer: &DesiredConsumer, owner: &AccountId) -> Self {
+        let (mut known, strange): (Vec<_>, _) =
+            expanded(&consumer.actions).into_iter().partition(|action| is_known(action));
+        known.retain(|action| consumer.account == *owner || is_cross_account(action));
         Self { known, strange }
     }
 }
@@ -142,16 +145,11 @@ fn decide(
 ) -> PrincipalVerdict {
     let caller = Caller { arn, unique_id: Some(&state.unique_id) };
     let access = Access::new(document, &state.policies, key, &caller);
-    let foreign = key.account() != arn.account();
     let mut allowed = 0;
     let mut conditions = BTreeSet::new();
     let mut overlap = Overlap::default();
     let mut denials: BTreeMap<(Half, String), Denial> = BTreeMap::new();
     for action in known {
-        // Across accounts the action does nothing whatever both halves say (D§2.1).
-        if foreign && !is_cross_account(action) {
-            continue;
-        }
         match access.verdict(action) {
             Verdict::Allowed { by, conditions: stated } => {
                 allowed += 1;

@@ -103,7 +103,7 @@ impl Decision {
     fn of(answer: &Answer, near_miss: impl FnOnce() -> Option<String>) -> Self {
         match (&answer.denied, answer.allows.iter().min_by_key(|allow| allow.conditions.len())) {
             (Some(deny), _) => Self::ExplicitDeny { by: deny.by.to_string(), conditions: deny.conditions.clone() },
-            (None, Some(best)) => Self::Allowed { by: best.to_string(), conditions: answer.conditions() },
+            (None, Some(best)) => Self::Allowed { by: best.by.to_string(), conditions: answer.conditions() },
             (None, None) => Self::NotAllowed { near_miss: near_miss() },
         }
     }
@@ -118,9 +118,13 @@ impl Decision {
     }
 }
 
+fn is_pattern(action: &str) -> bool {
+    action.contains(['*', '?'])
+}
+
 /// The actions that a question is about.
 fn actions_of(pattern: &str) -> Vec<&str> {
-    let expanded = if pattern.contains(['*', '?']) { expand(pattern) } else { Vec::new() };
+    let expanded = if is_pattern(pattern) { expand(pattern) } else { Vec::new() };
     if expanded.is_empty() { vec![pattern] } else { expanded }
 }
 
@@ -139,11 +143,11 @@ fn strictest(pattern: &str, decide: impl Fn(&str) -> Decision) -> Decision {
     strictest.unwrap_or(Decision::NotAllowed { near_miss: None })
 }
 
-/// Adds the conditions that are not stated yet, in their order.
-fn add_new(conditions: &mut Vec<String>, further: Vec<String>) {
-    for condition in further {
-        if !conditions.contains(&condition) {
-            conditions.push(condition);
+/// Adds what is not stated yet, in its order.
+fn add_new<T: PartialEq>(stated: &mut Vec<T>, further: Vec<T>) {
+    for one in further {
+        if !stated.contains(&one) {
+            stated.push(one);
         }
     }
 }

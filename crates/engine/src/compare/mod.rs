@@ -177,7 +177,7 @@ pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Compa
     let left_out = &strangers.left_out;
     let context = NormalContext { partition: desired.key.partition(), unique_ids: observed.unique_ids() };
     let statements = key.map(|key| wanted(desired, key, left_out)).unwrap_or_default();
-    let asked = asked(desired, key);
+    let asked = asked(desired, key, left_out, &statements);
     let verdicts = verdict::verdicts(desired, observed, key);
     let delegates = desired.delegates(key);
     let side = side(desired, observed, record, &delegates, &asked, &strangers, &context);
@@ -195,8 +195,10 @@ pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Compa
     let findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&case)).collect();
     let blockers = blockers(&case, &findings);
     let mut leftovers = leftovers(&desired.refused, &asked, record);
-    let strays = [stray::statements(&case), stray::policies(&side)].concat();
-    leftovers.extend(stray::taken_over(&side, strays));
+    if desired.take_over {
+        let strays = [stray::statements(&case), stray::policies(&side)].concat();
+        leftovers.extend(stray::taken_over(&side, strays));
+    }
     Comparison { key: key.cloned(), statements, left_out: strangers.left_out, findings, leftovers, blockers, verdicts }
 }
 
@@ -243,12 +245,18 @@ fn wanted(desired: &Desired, key: &KeyArn, left_out: &BTreeMap<EntityArn, String
 }
 
 /// What the spec asks for, even where it cannot be stated at the moment because a principal is gone.
-fn asked(desired: &Desired, key: Option<&KeyArn>) -> BTreeSet<Resource> {
+fn asked(
+    desired: &Desired,
+    key: Option<&KeyArn>,
+    left_out: &BTreeMap<EntityArn, String>,
+    statements: &[WantedStatement],
+) -> BTreeSet<Resource> {
     let mut asked: BTreeSet<Resource> = BTreeSet::new();
     for consumer in &desired.consumers {
         asked.extend(consumer.principals.iter().flat_map(|principal| consumer.delegated_by(&desired.names, principal)));
     }
-    if let Some(key) = key {
+    asked.extend(statements.iter().map(|wanted| wanted.resource.clone()));
+    if let Some(key) = key.filter(|_| !left_out.is_empty()) {
         asked.extend(wanted(desired, key, &BTreeMap::new()).into_iter().map(|wanted| wanted.resource));
     }
     asked

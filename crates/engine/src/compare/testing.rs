@@ -276,8 +276,10 @@ impl World {
         let (observed, compared) = (self.seen(), self.compare());
         let context = NormalContext { partition: Partition::Aws, unique_ids: observed.unique_ids() };
         let strangers = super::principal::of_key(&self.desired, &observed, &self.record);
-        let (asked, delegates) =
-            (super::asked(&self.desired, compared.key.as_ref()), self.desired.delegates(compared.key.as_ref()));
+        let (asked, delegates) = (
+            super::asked(&self.desired, compared.key.as_ref(), &compared.left_out, &compared.statements),
+            self.desired.delegates(compared.key.as_ref()),
+        );
         let side = super::side(&self.desired, &observed, &self.record, &delegates, &asked, &strangers, &context);
         check(&Case {
             desired: &self.desired,

@@ -1,9 +1,7 @@
 //! The caller's half: what the policies of its own account say (D§1.3).
 
-use std::sync::Arc;
-
 use super::condition::{Outcome, judge};
-use super::question::{Answer, Question, Reach};
+use super::question::{Answer, Meant, Question, Reach};
 use super::statement::{covers_action, covers_subject};
 use super::{AttachedDocument, Decision, IdentityPolicies};
 use crate::document::{Effect, Statement};
@@ -32,13 +30,14 @@ pub(super) fn boundary_name(policies: &IdentityPolicies) -> String {
 }
 
 /// The statements of some documents that are about the subject, whatever the caller asks for, with their names.
-pub(super) struct Attached<'a>(Vec<(Arc<str>, &'a Statement)>);
+pub(super) struct Attached<'a>(Vec<Meant<'a>>);
 
 impl<'a> Attached<'a> {
     pub(super) fn new(documents: impl IntoIterator<Item = &'a AttachedDocument>, question: &Question<'_>) -> Self {
         let named = |attached: &'a AttachedDocument| {
             let statements = attached.document.named().filter(|(_, statement)| covers_subject(statement, question));
-            statements.map(|(name, statement)| (format!("{}, {name}", attached.name).into(), statement))
+            statements
+                .map(|(name, statement)| Meant::new(statement, format!("{}, {name}", attached.name), Reach::Named))
         };
         Self(documents.into_iter().flat_map(named).collect())
     }
@@ -46,9 +45,9 @@ impl<'a> Attached<'a> {
     /// Asks them about an action.
     pub(super) fn answer(&self, question: &Question<'_>) -> Answer {
         let mut answer = Answer::default();
-        for (by, statement) in &self.0 {
-            if covers_action(statement, question) {
-                answer.add(statement, by, Reach::Named, judge(statement.conditions(), question));
+        for meant in &self.0 {
+            if covers_action(meant.statement, question) {
+                answer.add(meant, judge(meant.statement.conditions(), question));
             }
         }
         answer

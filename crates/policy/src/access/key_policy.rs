@@ -1,9 +1,7 @@
 //! The owner's half: what the policy of a key or secret says to a caller (D§1.2, D§1.3, D§5.1).
 
-use std::sync::Arc;
-
 use super::condition::{Outcome, judge};
-use super::question::{Answer, Question, Reach};
+use super::question::{Answer, Meant, Question, Reach};
 use super::statement::{covers_action, covers_subject};
 use crate::arn::{EntityArn, is_account_id, principal_parts};
 use crate::document::{Effect, PolicyDocument, Principals, Statement, StatementName};
@@ -12,11 +10,9 @@ use crate::lint::is_unique_id;
 /// The statements of such a policy that are about the subject and mean a caller, whatever he asks for.
 pub(crate) struct Reaching<'a>(Vec<Reached<'a>>);
 
-/// A statement that means the caller, and what is open about that.
+/// A statement, and what is open about whether it means the caller.
 struct Reached<'a> {
-    name: Arc<str>,
-    statement: &'a Statement,
-    reach: Reach,
+    meant: Meant<'a>,
     open: Option<String>,
 }
 
@@ -24,7 +20,8 @@ impl<'a> Reaching<'a> {
     pub(crate) fn new(document: &'a PolicyDocument, question: &Question<'_>) -> Self {
         let reached = document.statements().iter().enumerate().filter_map(|(index, statement)| {
             let (reach, open) = reach(statement, question).filter(|_| covers_subject(statement, question))?;
-            Some(Reached { name: StatementName::of(index, statement).to_string().into(), statement, reach, open })
+            let name = StatementName::of(index, statement).to_string();
+            Some(Reached { meant: Meant::new(statement, name, reach), open })
         });
         Self(reached.collect())
     }
@@ -32,10 +29,9 @@ impl<'a> Reaching<'a> {
     /// Asks them about an action.
     pub(crate) fn answer(&self, question: &Question<'_>) -> Answer {
         let mut answer = Answer::default();
-        for Reached { name, statement, reach, open } in &self.0 {
-            if covers_action(statement, question) {
-                let outcome = with_open(judge(statement.conditions(), question), open.clone());
-                answer.add(statement, name, *reach, outcome);
+        for Reached { meant, open } in &self.0 {
+            if covers_action(meant.statement, question) {
+                answer.add(meant, with_open(judge(meant.statement.conditions(), question), open.clone()));
             }
         }
         answer
@@ -86,7 +82,7 @@ fn listed(principals: &Principals, question: &Question<'_>) -> Listed {
         found.everyone |= value == "*";
         found.named |= value == &*question.arn || Some(value) == question.unique_id;
         found.account |= value == &*question.root || value == question.account.as_str();
-        if is_session_of(value, question) {
+        if question.sessions.as_ref().is_some_and(|sessions| value.starts_with(&**sessions)) {
             found.session.get_or_insert_with(|| format!("only as session {value}"));
         }
     }
@@ -125,17 +121,6 @@ fn reach_by_exclusion(listed: &Listed, effect: Effect) -> Option<(Reach, Option<
     } else {
         Some((Reach::Everyone, None))
     }
-}
-
-/// Whether `arn:P:sts::A:assumed-role/Name/Session` is a session of the asking role. It has no path (D§1.2).
-fn is_session_of(value: &str, question: &Question<'_>) -> bool {
-    let Some(role) = question.entity.filter(|_| question.is_role() && value.contains(":assumed-role/")) else {
-        return false;
-    };
-    principal_parts(value).is_some_and(|(partition, account, resource)| {
-        let name = resource.strip_prefix("assumed-role/").and_then(|rest| rest.split_once('/')).map(|(name, _)| name);
-        partition == question.partition.to_string() && account == question.account.as_str() && name == Some(role.name())
-    })
 }
 
 /// What an Allow statement that does not help comes closest to; the smaller the rank, the closer.

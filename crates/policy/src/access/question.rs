@@ -1,6 +1,6 @@
 //! One question to a policy, and the shape of every answer.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use super::Caller;
 use super::condition::{self, Outcome};
@@ -21,6 +21,8 @@ pub(crate) struct Question<'a> {
     pub(crate) partition: Partition,
     pub(crate) account: &'a AccountId,
     pub(crate) unique_id: Option<&'a str>,
+    /// How the ARN of each session of a role begins. It has no path (D§1.2).
+    pub(crate) sessions: Option<Arc<str>>,
     pub(crate) subject: Subject<'a>,
     pub(crate) subject_arn: Arc<str>,
     pub(crate) action: &'a str,
@@ -29,13 +31,17 @@ pub(crate) struct Question<'a> {
 impl<'a> Question<'a> {
     pub(crate) fn new(caller: &Caller<'a>, subject: Subject<'a>, action: &'a str) -> Self {
         let entity = caller.arn;
+        let (partition, account) = (entity.partition(), entity.account());
+        let sessions = (entity.kind() == EntityKind::Role)
+            .then(|| format!("arn:{partition}:sts::{account}:assumed-role/{}/", entity.name()).into());
         Self {
             arn: entity.to_string().into(),
-            root: root_arn(entity.partition(), entity.account()).into(),
+            root: root_arn(partition, account).into(),
             entity: Some(entity),
-            partition: entity.partition(),
-            account: entity.account(),
+            partition,
+            account,
             unique_id: caller.unique_id,
+            sessions,
             subject,
             subject_arn: subject.arn().into(),
             action,
@@ -59,6 +65,7 @@ impl<'a> Question<'a> {
             partition,
             account,
             unique_id: None,
+            sessions: None,
             subject: Subject::Key { key, within: None },
             subject_arn: key.to_string().into(),
             action,
@@ -91,6 +98,7 @@ pub(crate) struct Deny {
 }
 
 pub(crate) struct Allow {
+    /// The statement, and how it means the caller.
     pub(crate) by: Arc<str>,
     pub(crate) reach: Reach,
     /// Conditions that only a request decides.
@@ -108,33 +116,43 @@ pub(crate) enum Reach {
     Everyone,
 }
 
-impl fmt::Display for Allow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.reach {
-            Reach::Named => f.write_str(&self.by),
-            Reach::Account => write!(f, "{} (by account)", self.by),
-            Reach::Everyone => write!(f, "{} (by \"*\")", self.by),
-        }
+/// A statement that is about the subject and means the caller. Its texts are written once, for all that the caller asks.
+pub(crate) struct Meant<'a> {
+    pub(super) statement: &'a Statement,
+    reach: Reach,
+    name: Arc<str>,
+    /// The name, and how it means the caller.
+    way: Arc<str>,
+}
+
+impl<'a> Meant<'a> {
+    pub(super) fn new(statement: &'a Statement, name: String, reach: Reach) -> Self {
+        let name: Arc<str> = name.into();
+        let way = match reach {
+            Reach::Named => Arc::clone(&name),
+            Reach::Account => format!("{name} (by account)").into(),
+            Reach::Everyone => format!("{name} (by \"*\")").into(),
+        };
+        Self { statement, reach, name, way }
     }
 }
 
 impl Answer {
-    /// Takes in a statement that is about the question and means the caller, under conditions that came to `outcome`.
-    pub(super) fn add(&mut self, statement: &Statement, by: &Arc<str>, reach: Reach, outcome: Outcome) {
+    /// Takes in a statement that is about the question, under conditions that came to `outcome`.
+    pub(super) fn add(&mut self, Meant { statement, reach, name, way }: &Meant<'_>, outcome: Outcome) {
         let open = match outcome {
             Outcome::Holds => Vec::new(),
             Outcome::Depends(open) => open,
             Outcome::Fails(_) => return,
         };
-        let by = Arc::clone(by);
         match statement.effect() {
-            Effect::Allow => self.allows.push(Allow { by, reach, conditions: open }),
+            Effect::Allow => self.allows.push(Allow { by: Arc::clone(way), reach: *reach, conditions: open }),
             Effect::Deny if !open.is_empty() => {
-                self.caveats.push(format!("{by} does not deny it: {}", open.join(" and ")));
+                self.caveats.push(format!("{name} does not deny it: {}", open.join(" and ")));
             }
             Effect::Deny => {
                 let conditions = statement.conditions().iter().map(condition::text).collect();
-                self.denied.get_or_insert(Deny { by, conditions });
+                self.denied.get_or_insert(Deny { by: Arc::clone(name), conditions });
             }
         }
     }

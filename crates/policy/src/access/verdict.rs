@@ -1,10 +1,12 @@
 //! Both halves together, by the tables of D§1.3 and D§5.1.
 
+use std::sync::Arc;
+
 use super::identity::Attached;
 use super::key_policy::{self, Reaching};
 use super::question::{Answer, Question, Reach, alternatives};
 use super::subject::Subject;
-use super::{Caller, IdentityPolicies, actions_of, add_new, identity};
+use super::{Caller, IdentityPolicies, actions_of, add_new, identity, is_pattern};
 use crate::actions::{is_cross_account, is_known};
 use crate::arn::{KeyArn, SecretArn};
 use crate::document::PolicyDocument;
@@ -15,7 +17,7 @@ pub enum Verdict {
     /// It may, as long as every condition holds.
     Allowed {
         /// The statements that each open a way, and how they mean the caller.
-        by: Vec<String>,
+        by: Vec<Arc<str>>,
         /// Conditions that only a request decides.
         conditions: Vec<String>,
     },
@@ -105,6 +107,9 @@ impl<'a> Access<'a> {
 
     /// Computes the verdict for an action, as [`verdict()`] does.
     pub fn verdict(&self, action: &str) -> Verdict {
+        if !is_pattern(action) {
+            return self.one(&self.question.about(action));
+        }
         let (mut all_by, mut all_conditions) = (Vec::new(), Vec::new());
         for action in actions_of(action) {
             match self.one(&self.question.about(action)) {
@@ -203,17 +208,16 @@ fn no_effect(question: &Question<'_>) -> Option<String> {
             subject.partition()
         ));
     }
-    let inert = question.is_cross_account() && is_known(action) && !is_cross_account(action);
+    let inert = question.is_cross_account() && !is_cross_account(action) && is_known(action);
     inert.then(|| format!("{action} has no effect across accounts, whatever the policies say"))
 }
 
 fn explicit_deny(answers: &Answers, question: &Question<'_>) -> Option<String> {
     let boundary = answers.boundary.as_ref().and_then(|answer| answer.denied.as_ref());
-    let policy = format!("{}, ", question.subject.policy());
     let (place, deny) = match (&answers.resource.denied, &answers.identity.denied, boundary) {
-        (Some(deny), _, _) => (policy.as_str(), deny),
-        (None, Some(deny), _) => ("", deny),
-        (None, None, Some(deny)) => ("permissions boundary ", deny),
+        (Some(deny), _, _) => (format!("{}, ", question.subject.policy()), deny),
+        (None, Some(deny), _) => (String::new(), deny),
+        (None, None, Some(deny)) => ("permissions boundary ".to_owned(), deny),
         (None, None, None) => return None,
     };
     let because =
@@ -221,14 +225,17 @@ fn explicit_deny(answers: &Answers, question: &Question<'_>) -> Option<String> {
     Some(format!("{place}{} denies {}{because}", deny.by, question.action))
 }
 
+/// The statement that opens a way, and what it takes.
+type Way = (Arc<str>, Vec<String>);
+
 /// Every way that is open, as the statement and what it takes; or the half that closes them all.
-fn ways(answers: &Answers, question: &Question<'_>) -> Result<Vec<(String, Vec<String>)>, Half> {
+fn ways(answers: &Answers, question: &Question<'_>) -> Result<Vec<Way>, Half> {
     let mut open = Vec::new();
     let mut closed = None;
     for allow in &answers.resource.allows {
         let mut conditions = allow.conditions.clone();
         match needed(allow.reach, question).iter().try_for_each(|half| pass(*half, answers, &mut conditions)) {
-            Ok(()) => open.push((allow.to_string(), conditions)),
+            Ok(()) => open.push((Arc::clone(&allow.by), conditions)),
             Err(half) => closed = closed.or(Some(half)),
         }
     }
@@ -239,11 +246,11 @@ fn ways(answers: &Answers, question: &Question<'_>) -> Result<Vec<(String, Vec<S
 }
 
 /// The way that leads to a secret past its resource policy (D§5.1). To a key there is none (D§1.3).
-fn by_identity(answers: &Answers, question: &Question<'_>) -> Option<(String, Vec<String>)> {
+fn by_identity(answers: &Answers, question: &Question<'_>) -> Option<Way> {
     if question.is_cross_account() || !matches!(question.subject, Subject::Secret(_)) {
         return None;
     }
-    let by = answers.identity.allows.iter().min_by_key(|allow| allow.conditions.len())?.to_string();
+    let by = answers.identity.allows.iter().min_by_key(|allow| allow.conditions.len())?.by.clone();
     let mut conditions = Vec::new();
     [Half::Delegation, Half::Boundary].iter().try_for_each(|half| pass(*half, answers, &mut conditions)).ok()?;
     Some((by, conditions))

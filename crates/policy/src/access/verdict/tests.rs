@@ -185,7 +185,7 @@ fn what_only_a_request_decides_is_stated_once() {
         "StringEquals kms:ViaService [s3.eu-west-1.amazonaws.com]".to_owned(),
         "policy P, statement 2 does not deny it: Bool aws:MultiFactorAuthPresent [false]".to_owned(),
     ];
-    assert_eq!(found, Verdict::Allowed { by: vec![r#"statement "s" (by "*")"#.to_owned()], conditions: stated });
+    assert_eq!(found, Verdict::Allowed { by: vec![r#"statement "s" (by "*")"#.into()], conditions: stated });
 }
 
 const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db-aB3dE9";
