@@ -191,12 +191,16 @@ pub enum Action {
         /// The Regions and their keys.
         replicas: BTreeMap<Region, KeyArn>,
     },
-    /// Deletes copies of a secret.
+    /// Deletes copies of a secret, if it carries the tags.
     RemoveReplicas {
         /// The secret.
         secret: SecretArn,
         /// Where they are.
         regions: BTreeSet<Region>,
+        /// The tags that say whose it is.
+        tags: BTreeMap<String, String>,
+        /// Whether they are made anew under another key, and not only taken away.
+        anew: bool,
     },
     /// Schedules a secret for deletion (D§5.7). One that does not carry the tags is somebody else's by now, and stays.
     DeleteSecret {
@@ -206,6 +210,8 @@ pub enum Action {
         arn: Option<SecretArn>,
         /// The tags that say whose it is.
         tags: BTreeMap<String, String>,
+        /// Where its copies are. One that has any cannot be deleted (D§5.7), so they go first.
+        replicas: BTreeSet<Region>,
         /// Days for which it can be restored.
         window_days: i32,
     },
@@ -220,7 +226,7 @@ impl Action {
             | Self::DetachPolicy { .. }
             | Self::DeleteManagedPolicy { .. }
             | Self::UntagSecret { .. }
-            | Self::RemoveReplicas { .. }
+            | Self::RemoveReplicas { anew: false, .. }
             | Self::DeleteSecret { .. } => true,
             Self::PutBackKeyPolicy { .. }
             | Self::PutInlinePolicy { .. }
@@ -231,8 +237,14 @@ impl Action {
             | Self::UpdateSecret { .. }
             | Self::PutSecretValue { .. }
             | Self::TagSecret { .. }
+            | Self::RemoveReplicas { anew: true, .. }
             | Self::ReplicateSecret { .. } => false,
         }
+    }
+
+    /// Whether it writes the policy in which the owner of a key or secret lets others in.
+    pub fn is_owners_half(&self) -> bool {
+        matches!(self, Self::PutKeyPolicy { .. } | Self::PutResourcePolicy { .. })
     }
 }
 
@@ -268,18 +280,24 @@ impl std::fmt::Display for Action {
                 write!(f, "write the resource policy of {secret}{}", Sids(edit))
             }
             Self::ReplicateSecret { secret, replicas } => {
-                let regions: Vec<&str> = replicas.keys().map(Region::as_str).collect();
-                write!(f, "replicate {secret} to {}", regions.join(", "))
+                write!(f, "replicate {secret} to {}", list(replicas.keys()))
             }
-            Self::RemoveReplicas { secret, regions } => {
-                let regions: Vec<&str> = regions.iter().map(Region::as_str).collect();
-                write!(f, "remove the replicas of {secret} in {}", regions.join(", "))
+            Self::RemoveReplicas { secret, regions, .. } => {
+                write!(f, "remove the replicas of {secret} in {}", list(regions))
             }
-            Self::DeleteSecret { secret, window_days, .. } => {
-                write!(f, "delete secret {secret}, to be restored within {window_days} days")
+            Self::DeleteSecret { secret, replicas, window_days, .. } => {
+                write!(f, "delete secret {secret}")?;
+                if !replicas.is_empty() {
+                    write!(f, " after its replicas in {}", list(replicas))?;
+                }
+                write!(f, ", to be restored within {window_days} days")
             }
         }
     }
+}
+
+fn list<'a>(regions: impl IntoIterator<Item = &'a Region>) -> String {
+    regions.into_iter().map(Region::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// The statements of an edit, by their Sids.

@@ -9,6 +9,7 @@ mod key_policy;
 mod managed;
 mod meanwhile;
 mod principals;
+mod replicas;
 mod secret;
 mod secret_policy;
 mod whole;
@@ -154,12 +155,12 @@ impl Aws {
             Action::ReplicateSecret { secret, replicas } => {
                 Ok(self.replicate_secret(Site::new(&reach, secret), replicas).await?)
             }
-            Action::RemoveReplicas { secret, regions } => {
-                Ok(self.remove_replicas(Site::new(&reach, secret), regions).await?)
+            Action::RemoveReplicas { secret, regions, tags, .. } => {
+                Ok(self.remove_replicas(Site::new(&reach, secret), regions, tags).await?)
             }
-            Action::DeleteSecret { secret, arn, tags, window_days } => {
+            Action::DeleteSecret { secret, arn, tags, replicas, window_days } => {
                 let unwanted = secret::Unwanted { secret, arn: arn.as_ref(), tags };
-                Ok(self.delete_secret(&reach, unwanted, *window_days).await?)
+                Ok(self.delete_secret(&reach, unwanted, replicas, *window_days).await?)
             }
         }
     }

@@ -18,16 +18,16 @@ use crate::{
     Aws,
     reach::Reach,
     recent::{Part, Subject},
-    secretsmanager::{CURRENT, Facts, NewSecret, Replica, SecretsManager},
+    secretsmanager::{CURRENT, Facts, NewSecret, SecretsManager},
     value::SecretValue,
 };
 
 /// A secret that exists, and the way to it.
 pub(super) struct Site<'a> {
-    manager: SecretsManager<'a>,
-    secret: &'a SecretName,
+    pub(super) manager: SecretsManager<'a>,
+    pub(super) secret: &'a SecretName,
     /// Its ARN, so that another secret of the name is never written.
-    id: String,
+    pub(super) id: String,
 }
 
 impl<'a> Site<'a> {
@@ -37,7 +37,7 @@ impl<'a> Site<'a> {
     }
 
     /// What it is now; none if it is gone.
-    async fn look(&self) -> Reading<Option<Facts>> {
+    pub(super) async fn look(&self) -> Reading<Option<Facts>> {
         self.manager.describe(&self.id).await
     }
 }
@@ -149,8 +149,7 @@ impl Aws {
         let others =
             before.tags.iter().any(|(key, value)| claim(key) && tags.get(key).is_some_and(|ours| ours != value));
         if claims && others {
-            let message = "another ExternalSecret has taken it over";
-            return Err(failure(Class::Propagating, "TagResource", site.secret, "SecretOwnedElsewhere", message));
+            return Err(not_ours("TagResource", site.secret, "another ExternalSecret has taken it over"));
         }
         after.tags.extend(tags.clone());
         if self.is_so(&site, &before, &after) {
@@ -176,48 +175,13 @@ impl Aws {
         self.wrote_secret(&site, &before, &after, answer)
     }
 
-    /// Copies a secret to the Regions where it has no copy under this key. AWS gives no copy another key: that one has to go first.
-    pub(super) async fn replicate_secret(
-        &self,
-        site: Site<'_>,
-        replicas: &BTreeMap<Region, KeyArn>,
-    ) -> Reading<Outcome> {
-        let mut after = self.before_write(&site, "ReplicateSecretToRegions").await?;
-        let before = after.clone();
-        let mut missing = replicas.clone();
-        missing.retain(|region, key| {
-            let copy = before.replicas.get(region.as_str());
-            copy.is_none_or(|copy| copy.key != Some(key.to_string()) || copy.status == "Failed")
-        });
-        for (region, key) in replicas {
-            let copy = Replica { key: Some(key.to_string()), status: "InProgress".into(), message: None };
-            after.replicas.insert(region.to_string(), copy);
-        }
-        if missing.is_empty() && self.is_so(&site, &before, &after) {
-            return Ok(Outcome::unchanged());
-        }
-        let answer = site.manager.replicate(&site.id, &missing).await;
-        self.wrote_secret(&site, &before, &after, answer)
-    }
-
-    /// Deletes copies of a secret.
-    pub(super) async fn remove_replicas(&self, site: Site<'_>, regions: &BTreeSet<Region>) -> Reading<Outcome> {
-        let Some(before) = site.look().await? else { return Ok(Outcome::unchanged()) };
-        let mut after = before.clone();
-        let there: Vec<Region> =
-            regions.iter().filter(|region| after.replicas.remove(region.as_str()).is_some()).cloned().collect();
-        if there.is_empty() {
-            return Ok(Outcome::unchanged());
-        }
-        let answer = site.manager.remove_replicas(&site.id, &there).await;
-        self.wrote_secret(&site, &before, &after, answer)
-    }
-
-    /// Schedules a secret for deletion, if it is still the one that is meant: of this ARN where that is known, and with these tags.
+    /// Schedules a secret for deletion, if it is still the one that is meant: of this ARN where that is known, and with these tags. Its
+    /// copies go first.
     pub(super) async fn delete_secret(
         &self,
         reach: &Reach,
         unwanted: Unwanted<'_>,
+        replicas: &BTreeSet<Region>,
         window_days: i32,
     ) -> Reading<Outcome> {
         let Some((site, before)) = self.sought(reach, unwanted, "DeleteSecret").await? else {
@@ -228,6 +192,7 @@ impl Aws {
         if is_scheduled || !self.carries(&site, &before, unwanted.tags, "DeleteSecret")? {
             return Ok(Outcome::unchanged());
         }
+        let _ = self.drop_replicas(&site, &before, replicas).await?;
         let mut after = before.clone();
         after.deletion_date = Some(String::new());
         let answer = site.manager.delete(&site.id, window_days).await;
@@ -261,7 +226,7 @@ impl Aws {
     }
 
     /// Whether a secret carries tags, as far as that can be known.
-    fn carries(
+    pub(super) fn carries(
         &self,
         site: &Site<'_>,
         facts: &Facts,
@@ -288,17 +253,23 @@ impl Aws {
     }
 
     /// What a secret is before it is written.
-    async fn before_write(&self, site: &Site<'_>, operation: &str) -> Reading<Facts> {
+    pub(super) async fn before_write(&self, site: &Site<'_>, operation: &str) -> Reading<Facts> {
         site.look().await?.ok_or_else(|| not_seen(operation, site.secret))
     }
 
     /// Whether a secret is as it has to be, as far as a reading can be believed.
-    fn is_so(&self, site: &Site<'_>, before: &Facts, after: &Facts) -> bool {
+    pub(super) fn is_so(&self, site: &Site<'_>, before: &Facts, after: &Facts) -> bool {
         let wanted = before.parts(after).iter().all(|part| before.state(part) == after.state(part));
         wanted && self.secret_lags(site.secret, before).is_empty()
     }
 
-    fn wrote_secret<T>(&self, site: &Site<'_>, before: &Facts, after: &Facts, answer: Reading<T>) -> Reading<Outcome> {
+    pub(super) fn wrote_secret<T>(
+        &self,
+        site: &Site<'_>,
+        before: &Facts,
+        after: &Facts,
+        answer: Reading<T>,
+    ) -> Reading<Outcome> {
         for part in before.parts(after) {
             let (replaced, written) = (before.state(&part), after.state(&part));
             if replaced != written {
@@ -329,11 +300,16 @@ fn not_seen(operation: &str, secret: &SecretName) -> Failure {
     failure(Class::Propagating, operation, secret, "ResourceNotFoundException", "there is no such secret, or not yet")
 }
 
+/// A secret that is not this object's, or no longer: the next look tells.
+pub(super) fn not_ours(operation: &str, secret: &SecretName, message: &str) -> Failure {
+    failure(Class::Propagating, operation, secret, "SecretOwnedElsewhere", message)
+}
+
 fn no_value(operation: &str, secret: &SecretName) -> Failure {
     failure(Class::Transient, operation, secret, "NoValue", "the value to write is not at hand; nothing was written")
 }
 
-fn failure(class: Class, operation: &str, secret: &SecretName, code: &str, message: &str) -> Failure {
+pub(super) fn failure(class: Class, operation: &str, secret: &SecretName, code: &str, message: &str) -> Failure {
     Failure {
         class,
         account: secret.account().clone(),

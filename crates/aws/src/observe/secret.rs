@@ -133,6 +133,11 @@ impl Aws {
         // A second secret of the name cannot be made, not even while this one is scheduled for deletion (D§5.7).
         self.note_seen(&Resource::Secret { secret: secret.clone() });
         let lagging = self.secret_lags(secret, &facts);
+        // Whatever else is still to come finds the copy and makes none (D§5.7).
+        let regions = facts.replicas.keys().filter_map(|region| region.parse::<Region>().ok());
+        for region in regions.filter(|region| !lagging.contains(&Lag::Replica(region.clone()))) {
+            self.note_seen(&Resource::Replica { secret: secret.clone(), region });
+        }
         let key = self.secret_key(account, secret.region(), facts.key.as_deref(), freshness);
         let replicas = facts.replicas.iter().filter_map(|(region, replica)| {
             let region: Region = region.parse().ok()?;

@@ -1,6 +1,9 @@
 //! Writes to a secret itself: each does what it says, does nothing the second time, and is told from drift.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use aws_sdk_secretsmanager::types::Tag;
 use serde_json::json;
@@ -24,14 +27,14 @@ impl Vault {
 
     async fn delete(&self, tags: BTreeMap<String, String>) -> bool {
         let (secret, arn) = (self.desired.secret.clone(), Some(self.arn().await));
-        self.apply(Action::DeleteSecret { secret, arn, tags, window_days: 7 }).await
+        self.apply(Action::DeleteSecret { secret, arn, tags, replicas: BTreeSet::new(), window_days: 7 }).await
     }
 
-    async fn is_scheduled(&self) -> bool {
+    pub(crate) async fn is_scheduled(&self) -> bool {
         self.described().await.deleted_date.is_some()
     }
 
-    async fn inject(&self, fault: Fault) {
+    pub(crate) async fn inject(&self, fault: Fault) {
         strict().await.inject(&fault.account(&self.owner.account)).await.unwrap();
     }
 }
@@ -230,29 +233,6 @@ async fn tags_of_others_stay() {
 }
 
 #[tokio::test]
-async fn copies_are_made_and_deleted_once() {
-    let vault = Vault::new().await;
-    let (region, key) = (elsewhere(), vault.key_in(elsewhere().as_str()).await);
-    let replicas = BTreeMap::from([(region.clone(), key.clone())]);
-    let replicate = async || {
-        let (secret, replicas) = (vault.arn().await, replicas.clone());
-        vault.apply(Action::ReplicateSecret { secret, replicas }).await
-    };
-    assert!(replicate().await);
-    assert!(!replicate().await);
-    let observed = vault.observe().await;
-    let copy = &observed.described().unwrap().replicas[&region];
-    assert_eq!((&copy.key, copy.status.as_str()), (&SecretKey::Key(key), "InSync"));
-    let remove = async || {
-        let (secret, regions) = (vault.arn().await, set(&[region.clone(), "eu-north-1".parse().unwrap()]));
-        vault.apply(Action::RemoveReplicas { secret, regions }).await
-    };
-    assert!(remove().await);
-    assert!(!remove().await);
-    assert!(vault.observe().await.described().unwrap().replicas.is_empty());
-}
-
-#[tokio::test]
 async fn a_secret_is_scheduled_for_deletion_and_restored_once() {
     let vault = Vault::new().await;
     let tags = vault.desired.owner_tags();
@@ -278,7 +258,8 @@ async fn a_secret_that_is_somebody_else_s_by_now_stays() {
     let tags = vault.desired.owner_tags();
     let sdk_tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     client.create_secret().name(NAME).set_tags(Some(sdk_tags)).send().await.unwrap();
-    assert!(!vault.apply(Action::DeleteSecret { secret, arn: Some(before), tags, window_days: 7 }).await);
+    let (arn, replicas) = (Some(before), BTreeSet::new());
+    assert!(!vault.apply(Action::DeleteSecret { secret, arn, tags, replicas, window_days: 7 }).await);
     assert!(!vault.is_scheduled().await);
 }
 
@@ -292,8 +273,19 @@ async fn nothing_is_left_to_do_about_a_secret_that_is_gone_and_what_is_wanted_of
     let name = vault.desired.secret.clone();
     for done in [
         Action::UntagSecret { secret: name.clone(), arn: Some(secret.clone()), tags: tags.clone() },
-        Action::RemoveReplicas { secret: secret.clone(), regions: set(&[elsewhere()]) },
-        Action::DeleteSecret { secret: name, arn: Some(secret.clone()), tags: tags.clone(), window_days: 7 },
+        Action::RemoveReplicas {
+            secret: secret.clone(),
+            regions: set(&[elsewhere()]),
+            tags: tags.clone(),
+            anew: false,
+        },
+        Action::DeleteSecret {
+            secret: name,
+            arn: Some(secret.clone()),
+            tags: tags.clone(),
+            replicas: set(&[elsewhere()]),
+            window_days: 7,
+        },
     ] {
         assert!(!vault.apply(done).await);
     }
@@ -314,7 +306,9 @@ async fn a_secret_that_was_just_made_is_not_taken_for_missing() {
     assert!(vault.make(&version('a'), VALUE).await.unwrap().changed);
     assert!(matches!(vault.observe().await.secret, Ok(SecretState::Absent { lagging: true })));
     let (secret, tags) = (vault.desired.secret.clone(), vault.desired.owner_tags());
-    let failure = failed(vault.write(Action::DeleteSecret { secret, arn: None, tags, window_days: 7 }, None).await);
+    let replicas = BTreeSet::new();
+    let delete = Action::DeleteSecret { secret, arn: None, tags, replicas, window_days: 7 };
+    let failure = failed(vault.write(delete, None).await);
     assert_eq!(failure.class, Class::Propagating, "it is not gone, but not seen yet: {failure}");
     strict().await.set_lag(&vault.owner.account, Duration::ZERO, false).await.unwrap();
     assert!(vault.observe().await.described().unwrap().lagging.is_empty());

@@ -4,6 +4,7 @@
 
 mod apply;
 mod apply_key_policy;
+mod apply_replicas;
 mod apply_secret;
 mod apply_secret_policy;
 mod calls;

@@ -5,7 +5,7 @@ mod records;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sharedkey_api::{DriftKind, DriftLayer, Mode};
-use sharedkey_policy::{Edit, NormalContext, SecretArn, Sid};
+use sharedkey_policy::{Edit, NormalContext, Region, SecretArn, Sid};
 
 use super::{
     compare::{SecretComparison, differing},
@@ -248,7 +248,7 @@ impl Planner<'_> {
             wanted.keys().filter(|region| described.replicas.contains_key(region)).cloned().collect();
         let mut steps = Vec::new();
         if !stale.is_empty() {
-            steps.push(self.step(Action::RemoveReplicas { secret: described.arn.clone(), regions: stale }, Vec::new()));
+            steps.push(self.step(self.removal(described, stale, true), Vec::new()));
         }
         if !wanted.is_empty() {
             let records = wanted.keys().filter_map(|region| self.replica_target(region)).collect();
@@ -265,10 +265,14 @@ impl Planner<'_> {
             Resource::Replica { region, .. } => Some(region.clone()),
             _ => None,
         };
-        let regions: BTreeSet<_> = gone.iter().filter_map(region).collect();
-        let action = Action::RemoveReplicas { secret: described.arn.clone(), regions };
+        let regions = gone.iter().filter_map(region).collect();
+        let action = self.removal(described, regions, false);
         let forgets = gone.into_iter().cloned().collect();
         Some(Step { forgets, ..self.step(action, Vec::new()) }).filter(|step| !step.forgets.is_empty())
+    }
+
+    fn removal(&self, described: &Described, regions: BTreeSet<Region>, anew: bool) -> Action {
+        Action::RemoveReplicas { secret: described.arn.clone(), regions, tags: self.desired.owner_tags(), anew }
     }
 
     /// What is no longer asked for of this secret.

@@ -91,9 +91,7 @@ struct Ending<'a> {
 impl Ending<'_> {
     fn steps(&self) -> Vec<Step> {
         let statements = self.arn.as_ref().and_then(|arn| self.statements(arn));
-        let replicas =
-            self.arn.as_ref().filter(|_| self.deletion != Deletion::Retain).and_then(|arn| self.replicas(arn));
-        statements.into_iter().chain(replicas).chain(self.itself()).collect()
+        statements.into_iter().chain(self.itself()).collect()
     }
 
     fn step(&self, action: Action, forgets: Vec<Resource>) -> Option<Step> {
@@ -125,21 +123,16 @@ impl Ending<'_> {
         self.step(action, statements)
     }
 
-    /// A secret that has any cannot be deleted (D§5.7).
-    fn replicas(&self, arn: &SecretArn) -> Option<Step> {
-        let replicas = self.resources(|resource| matches!(resource, Resource::Replica { .. }));
-        let region = |resource: &Resource| match resource {
+    fn replicas(&self) -> BTreeSet<Region> {
+        let region = |target: &&Target| match &target.resource {
             Resource::Replica { region, .. } => Some(region.clone()),
             _ => None,
         };
-        let regions: BTreeSet<Region> = replicas.iter().filter_map(region).collect();
-        if regions.is_empty() {
-            return None;
-        }
-        self.step(Action::RemoveReplicas { secret: arn.clone(), regions }, replicas)
+        self.targets.iter().filter_map(region).collect()
     }
 
-    /// The secret, with all that goes with it or is nobody's business any longer.
+    /// The secret, with all that goes with it or is nobody's business any longer. Copies stay known until it is gone: one that AWS makes
+    /// late keeps it from being deleted.
     fn itself(&self) -> Option<Step> {
         let is_ours = self.targets.iter().any(|target| matches!(target.resource, Resource::Secret { .. }));
         let tags = self.names.tags(None);
@@ -148,13 +141,13 @@ impl Ending<'_> {
         }
         let (secret, arn) = (self.secret.clone(), self.arn.clone());
         let action = match self.deletion {
-            Deletion::Delete { window_days } => Action::DeleteSecret { secret, arn, tags, window_days },
+            Deletion::Delete { window_days } => {
+                Action::DeleteSecret { secret, arn, tags, replicas: self.replicas(), window_days }
+            }
             Deletion::Retain => Action::UntagSecret { secret, arn, tags },
         };
-        let mut forgets = self.resources(|resource| {
-            let stays = self.arn.is_some() && matches!(resource, Resource::SecretStatement { .. });
-            !stays && (self.deletion == Deletion::Retain || !matches!(resource, Resource::Replica { .. }))
-        });
+        let stays = |resource: &Resource| self.arn.is_some() && matches!(resource, Resource::SecretStatement { .. });
+        let mut forgets = self.resources(|resource| !stays(resource));
         // Last, for it stays known while something stands on it.
         forgets.sort_by_key(|resource| matches!(resource, Resource::Secret { .. }));
         self.step(action, forgets)

@@ -232,6 +232,22 @@ fn end(world: &World, deletion: Deletion) -> String {
 }
 
 #[test]
+fn a_copy_that_only_makes_room_goes_when_the_new_one_may_be_made() {
+    let revokes = |change: fn(&mut World)| {
+        let mut world = World::complete();
+        change(&mut world);
+        let steps = world.plan().plan.steps;
+        let removal = steps.iter().find(|step| matches!(step.action, Action::RemoveReplicas { .. })).unwrap();
+        removal.action.revokes()
+    };
+    assert!(!revokes(|world| {
+        let copy = world.secret().replicas.values_mut().next().unwrap();
+        copy.key = SecretKey::Key(OTHER_KEY.parse().unwrap());
+    }));
+    assert!(revokes(|world| world.desired.replicas.clear()));
+}
+
+#[test]
 fn deletion_takes_the_access_first_and_the_copies_before_the_secret() {
     let world = World::complete();
     assert_snapshot!("retain", end(&world, Deletion::Retain));

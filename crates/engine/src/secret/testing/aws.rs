@@ -223,8 +223,7 @@ pub(crate) fn perform(world: &mut World, action: &Action) {
         Action::TagSecret { secret, tags, .. } => usable(aws, secret).tags.extend(tags.clone()),
         Action::UntagSecret { secret, arn, tags } => {
             let Some(live) = aws.secret.as_mut().filter(|live| live.arn.secret() == secret) else { return };
-            let carries = |(key, value): (&String, &String)| live.tags.get(key) == Some(value);
-            if arn.as_ref().map_or_else(|| tags.iter().all(carries), |arn| arn == &live.arn) {
+            if arn.as_ref().map_or_else(|| carries(live, tags), |arn| arn == &live.arn) {
                 assert_eq!(live.deletion, None, "it takes no write but its restoration (D§5.7)");
                 live.tags.retain(|key, value| tags.get(key) != Some(value));
             }
@@ -248,15 +247,17 @@ pub(crate) fn perform(world: &mut World, action: &Action) {
                 assert!(live.replicas.insert(region.clone(), state).is_none(), "there is one in {region}");
             }
         }
-        Action::RemoveReplicas { secret, regions } => {
+        Action::RemoveReplicas { secret, regions, tags, .. } => {
             if is_there(aws, secret) {
+                assert!(carries(usable(aws, secret), tags), "it is not known whose it is");
                 usable(aws, secret).replicas.retain(|region, _| !regions.contains(region));
             }
         }
-        Action::DeleteSecret { secret, arn, tags, .. } => {
+        Action::DeleteSecret { secret, arn, tags, replicas, .. } => {
             let Some(live) = aws.secret.as_mut() else { return };
             let ours = arn.as_ref().is_none_or(|arn| arn == &live.arn) && live.arn.secret() == secret;
-            if ours && tags.iter().all(|(key, value)| live.tags.get(key) == Some(value)) {
+            if ours && carries(live, tags) {
+                live.replicas.retain(|region, _| !replicas.contains(region));
                 assert!(live.replicas.is_empty(), "a secret with replicas cannot be deleted (D§5.7)");
                 live.deletion = Some("2026-12-24T00:00:00Z".into());
             }
@@ -266,6 +267,10 @@ pub(crate) fn perform(world: &mut World, action: &Action) {
             assert!(written, "an ExternalSecret does not {other}");
         }
     }
+}
+
+fn carries(live: &Described, tags: &BTreeMap<String, String>) -> bool {
+    tags.iter().all(|(key, value)| live.tags.get(key) == Some(value))
 }
 
 fn is_there(aws: &Aws, secret: &SecretArn) -> bool {
