@@ -124,6 +124,13 @@ impl Target {
             && (account_ref, principals) == (&other.account_ref, &other.principals)
     }
 
+    /// Whether they are two secrets of one name, which have two ARNs (D§5.7). That of one that is about to be made is not known yet.
+    fn is_another_secret_than(&self, other: &Self) -> bool {
+        matches!(self.resource, Resource::Secret { .. })
+            && self.resource == other.resource
+            && self.fingerprint != other.fingerprint
+    }
+
     /// Whether it gives something to the role or user.
     pub(crate) fn concerns(&self, principal: &EntityArn) -> bool {
         match &self.resource {
@@ -302,13 +309,21 @@ impl Record {
     }
 
     /// Records a target before its write. One that is already applied keeps its state and fingerprint until the new write is
-    /// confirmed, so that a crash in between still tells drift from our own work.
+    /// confirmed, so that a crash in between still tells drift from our own work. A secret that is made or taken over in the place of
+    /// another one is searched by the new one's ARN or, until that is known, by its name and tags.
     pub fn intend(&mut self, target: Target) {
         let target = Target { state: State::Intended, ..target };
         let before = match self.targets.iter_mut().find(|known| known.resource == target.resource) {
             None => return self.targets.push(target),
             Some(known) if known.state == State::Intended => std::mem::replace(known, target).principals,
-            Some(known) => return known.account_ref = target.account_ref,
+            Some(known) => {
+                if known.is_another_secret_than(&target) {
+                    // What was confirmed of the one before says nothing of it, but that there was one.
+                    known.state = if target.fingerprint.is_empty() { State::Applied } else { State::Intended };
+                    known.fingerprint = target.fingerprint;
+                }
+                return known.account_ref = target.account_ref;
+            }
         };
         self.keep(before);
     }
@@ -424,6 +439,24 @@ mod tests {
         record.intend(target("two"));
         assert_eq!(record.targets.len(), 1);
         assert_eq!((record.targets[0].state, record.targets[0].fingerprint.as_str()), (State::Applied, "one"));
+    }
+
+    #[test]
+    fn a_secret_in_the_place_of_another_one_is_not_searched_by_the_old_ones_arn() {
+        let secret: SecretName = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db".parse().unwrap();
+        let itself = |arn: &str| Target { resource: Resource::Secret { secret: secret.clone() }, ..target(arn) };
+        let intended = |arn| {
+            let mut record = Record::default();
+            record.confirm(itself("old"));
+            record.note_undone(&itself("old").resource, 7);
+            record.intend(itself(arn));
+            record.targets.remove(0)
+        };
+        assert_eq!(intended("old"), Target { state: State::Applied, undone: vec![7], ..itself("old") });
+        // One that is made: that there was one before is known, so that it is told that it was deleted.
+        assert_eq!(intended(""), Target { state: State::Applied, undone: vec![7], ..itself("") });
+        // One that is taken over may become another object's.
+        assert_eq!(intended("new"), Target { state: State::Intended, undone: vec![7], ..itself("new") });
     }
 
     #[test]
