@@ -58,15 +58,17 @@ impl<'a> Run<'a> {
         for step in steps {
             if step.action.revokes() || !done.forbids(step) {
                 self.step(step, done).await;
+            } else {
+                done.unwritten |= step.action.is_owners_half();
             }
         }
         self.save().await
     }
 
-    /// Makes the step that only takes access away, where AWS refused the policy that gives some too.
+    /// Makes the step that only takes access away, where the policy that gives some too was not written.
     pub(crate) async fn retreat(&mut self, retreat: Option<Step>, done: &mut Done) -> Result<(), Error> {
-        if let Some(retreat) = retreat.filter(|_| done.is_policy_refused()) {
-            // On a sheet of its own: what was refused would forbid it.
+        if let Some(retreat) = retreat.filter(|_| done.unwritten) {
+            // On a sheet of its own: what went wrong would forbid it.
             let mut retreated = Done { undone: done.undone.clone(), ..Done::default() };
             self.steps(&[retreat], &mut retreated).await?;
             done.extend(retreated);
@@ -122,10 +124,12 @@ impl<'a> Run<'a> {
             }
             Err(ApplyError::Failed(failure)) => {
                 span.in_scope(|| tracing::warn!(class = %failure.class, error = %failure, "a write failed"));
+                done.unwritten |= step.action.is_owners_half() && failure.class != Class::Transient;
                 done.failures.push(failure);
             }
             Err(ApplyError::Refused(refusal)) => {
                 span.in_scope(|| tracing::warn!(reason = %refusal.reason, error = %refusal, "a write was not sent"));
+                done.unwritten |= step.action.is_owners_half();
                 done.blockers.push(Blocker { reason: refusal.reason, message: refusal.message });
             }
         }
@@ -162,6 +166,9 @@ pub(crate) struct Done {
     pub(crate) undone: BTreeSet<Resource>,
     pub(crate) failures: Vec<Failure>,
     pub(crate) blockers: Vec<Blocker>,
+    /// The policy of the key or secret is known not to be written as planned. One that failed for a moment is tried again as a whole,
+    /// and may stand there already.
+    pub(crate) unwritten: bool,
     pub(crate) notices: Vec<Notice>,
     /// How much longer something that was taken away may come back.
     pub(crate) returns: Option<Duration>,
@@ -186,14 +193,6 @@ impl Done {
         // One closed account fails every step in it with the same words.
         told.dedup();
         (!told.is_empty()).then(|| told.join("; "))
-    }
-
-    /// Whether AWS refuses the policy of the key or secret because of what it says.
-    fn is_policy_refused(&self) -> bool {
-        let refused = |failure: &Failure| {
-            OWNERS_HALVES.contains(&failure.action.as_str()) && failure.class == Class::UserActionNeeded
-        };
-        !self.blockers.is_empty() || self.failures.iter().any(refused)
     }
 
     /// Whether what already failed keeps a step from being made that gives access.
