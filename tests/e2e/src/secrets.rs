@@ -19,6 +19,7 @@ use sharedkey_harness::{
 use crate::{
     DEADLINE, Side, Stage,
     logins::{ROLE, documented},
+    merge,
 };
 
 /// What somebody sees who asks for the value of a secret.
@@ -104,6 +105,22 @@ impl Stage {
             ]);
         }
         spec
+    }
+
+    /// Another Region of the partition.
+    pub fn other_region(&self) -> &'static str {
+        if self.owner.account.partition() == "aws-cn" { "cn-northwest-1" } else { "us-west-2" }
+    }
+
+    /// Shares a new key of the owner in the other Region as the one of the secrets is.
+    pub async fn share_elsewhere(&self, name: &str, owners: &[&str]) -> Result<Key> {
+        let region = self.other_region();
+        let key = self.owner.account.create_key_in(region, None).await?;
+        let mut spec = self.spec_for_secrets(owners);
+        merge(&mut spec, json!({"region": region, "key": {"arn": key.arn}}));
+        self.share(name, spec).await?;
+        self.ready(name).await?;
+        Ok(key)
     }
 
     /// Makes a secret under the shared key as the partner's user, with its own credentials, and returns its ARN.

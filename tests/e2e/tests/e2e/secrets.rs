@@ -75,20 +75,9 @@ impl Scene {
         ]})
     }
 
-    /// Another Region of the partition.
-    fn other_region(&self) -> &'static str {
-        if self.stage.owner.account.partition() == "aws-cn" { "cn-northwest-1" } else { "us-west-2" }
-    }
-
-    /// A key of the owner there, shared as `copies` like the one of the secrets.
+    /// A key of the owner in another Region, shared as `copies` like the one of the secrets.
     async fn share_copies(&self) -> Result<Key> {
-        let region = self.other_region();
-        let key = self.stage.owner.account.create_key_in(region, None).await?;
-        let mut spec = self.stage.spec_for_secrets(&["Reader"]);
-        merge(&mut spec, json!({"region": region, "key": {"arn": key.arn}}));
-        self.stage.share("copies", spec).await?;
-        self.stage.ready("copies").await?;
-        Ok(key)
+        self.stage.share_elsewhere("copies", &["Reader"]).await
     }
 
     async fn both(&self) -> Result<[Identity; 2]> {

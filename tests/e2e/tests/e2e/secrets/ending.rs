@@ -5,13 +5,13 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, api::DeleteParams};
 use serde_json::{Value, json};
 use sharedkey_api::{ABANDON, AwsAccount, ExternalSecretStatus, conditions::Reason};
-use sharedkey_e2e::{DEADLINE, Hands, Stage, has, says};
+use sharedkey_e2e::{DEADLINE, Hands, IN_ACCOUNTS, Stage, has, says};
 use sharedkey_harness::{
     aws::{Fault, Identity},
     wait_for,
 };
 
-use super::{Scene, allowed, arn, denied};
+use super::{OWNERS, Scene, allowed, arn, denied};
 
 /// A secret of the owner that both accounts read.
 async fn read(fields: Value) -> Result<(Scene, [Identity; 2], String)> {
@@ -132,6 +132,36 @@ async fn a_statement_that_could_not_be_removed_is_not_forgotten_with_the_secret(
     denied(&who, &secret).await?;
     ensure!(policies(&scene.stage).await? == 0, "the policy was left");
     scene.stage.forgotten("db").await
+}
+
+#[tokio::test]
+async fn a_secret_that_was_made_anew_without_an_answer_does_not_outlive_its_object() -> Result<()> {
+    for fields in [json!({}), json!({"deletionPolicy": "Delete", "recoveryWindowDays": 7})] {
+        // Given a secret that somebody deletes, and AWS that makes it anew and never says so
+        let (scene, _, secret) = read(fields.clone()).await?;
+        let (stage, owner) = (&scene.stage, &scene.stage.owner.account);
+        let creates = |fault: Fault| fault.operation("CreateSecret").account(owner).principal(IN_ACCOUNTS);
+        let performed = Fault::hang(DEADLINE).after_call().then_reset();
+        let performed = stage.home.world.aws.inject(&creates(performed).times(1)).await?;
+        stage.home.world.aws.inject(&creates(Fault::reset())).await?;
+        let client = stage.secrets_manager(owner);
+        client.delete_secret().secret_id(&secret).force_delete_without_recovery(true).send().await?;
+        wait_for("the making", DEADLINE, async || {
+            ensure!(stage.home.world.aws.fault_hits(performed).await? > 0, "nobody makes it anew");
+            Ok(())
+        })
+        .await?;
+
+        // When the object is deleted before it is looked at again, then the new one goes too, or is nobody's
+        stage.leave_secret("db").await?;
+        stage.home.world.aws.remove_fault(performed).await?;
+        stage.secret_gone("db").await?;
+        let left = client.describe_secret().secret_id(OWNERS).send().await?;
+        ensure!(left.arn().is_some_and(|arn| arn != secret), "it was made anew: {left:?}");
+        ensure!(left.deleted_date.is_some() == fields.get("deletionPolicy").is_some(), "{left:?}");
+        ensure!(left.deleted_date.is_some() || left.tags().is_empty(), "{left:?}");
+    }
+    Ok(())
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ async fn a_secret_of_another_operator_is_left_alone() -> Result<()> {
 #[tokio::test]
 async fn a_replica_of_another_secret_is_left_alone() -> Result<()> {
     let scene = Scene::new("aws-cn").await?;
-    let (stage, region) = (&scene.stage, scene.other_region());
+    let (stage, region) = (&scene.stage, scene.stage.other_region());
     let root = stage.owner.account.root().in_region(region);
     let copy = ReplicaRegionType::builder().region(&stage.key.region).build();
     let made = root.secrets_manager().create_secret().name(OWNERS).secret_string(THEIRS).add_replica_regions(copy);

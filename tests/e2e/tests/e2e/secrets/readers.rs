@@ -3,7 +3,8 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use sharedkey_api::ReaderStatus;
-use sharedkey_e2e::{has, says, told};
+use sharedkey_e2e::{DEADLINE, Glance, IN_ACCOUNTS, has, says, told};
+use sharedkey_harness::{aws::Fault, wait_for};
 
 use super::{Scene, allowed, arn, denied};
 
@@ -78,4 +79,45 @@ async fn a_statement_of_others_that_opens_the_secret_to_all_keeps_us_from_writin
     client.delete_resource_policy().secret_id(&secret).send().await?;
     stage.secret_ready("db").await?;
     allowed(&scene.both().await?, &secret).await
+}
+
+#[tokio::test]
+async fn who_leaves_is_out_although_something_else_cannot_be_written() -> Result<()> {
+    for (operation, fields) in [
+        ("TagResource", json!({"tags": {"team": "orders"}})),
+        ("UpdateSecret", json!({"description": "of the orders"})),
+    ] {
+        // Given two readers of one name, for whom the secret's policy is enough
+        let scene = Scene::new("aws").await?;
+        let (stage, owner) = (&scene.stage, &scene.stage.owner.account);
+        owner.create_role("/", "Stays").await?;
+        stage.share("orders", stage.spec_for_secrets(&["Reader", "Stays"])).await?;
+        stage.ready("orders").await?;
+        let readers =
+            |principals| json!([{"name": "owner", "accountRef": {"name": stage.owner.name}, "principals": principals}]);
+        let both = readers(json!([{"role": "Reader"}, {"role": "Stays"}]));
+        stage.keep_secret("db", scene.owners(json!({"readers": both}))).await?;
+        let secret = arn(&stage.secret_ready("db").await?)?;
+        let reader = owner.as_role(&scene.reader).await?;
+        allowed(std::slice::from_ref(&reader), &secret).await?;
+
+        // When one of them leaves together with a change that AWS refuses, then he is out all the same
+        let refused = Fault::error("AccessDeniedException", "not this one").operation(operation).account(owner);
+        let refused = stage.home.world.aws.inject(&refused.principal(IN_ACCOUNTS)).await?;
+        let mut spec = scene.owners(fields);
+        spec["readers"] = readers(json!([{"role": "Stays"}]));
+        stage.keep_secret("db", spec).await?;
+        wait_for("the end of his access", DEADLINE, async || {
+            let glance = Glance::at(&reader, &secret).await?;
+            ensure!(glance.is_denied(), "{operation}: {glance:?}");
+            Ok(())
+        })
+        .await?;
+        ensure!(stage.home.world.aws.fault_hits(refused).await? > 0, "{operation} was not refused");
+
+        // And what was refused is made when it may be
+        stage.home.world.aws.remove_fault(refused).await?;
+        stage.secret_ready("db").await?;
+    }
+    Ok(())
 }

@@ -4,8 +4,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use aws_sdk_secretsmanager::types::ReplicaRegionType;
 use serde_json::{Value, json};
 use sharedkey_api::{DriftKind, ReplicaStatus};
-use sharedkey_e2e::{Glance, ROLE, Stage, merge, says};
-use sharedkey_harness::aws::{Calls, Key, SecretsManagerClient};
+use sharedkey_e2e::{DEADLINE, Glance, IN_ACCOUNTS, ROLE, Stage, merge, says};
+use sharedkey_harness::{
+    aws::{Calls, Fault, Key, SecretsManagerClient},
+    wait_for,
+};
 
 use super::{OWNERS, Scene, VALUE, arn};
 
@@ -186,4 +189,38 @@ async fn a_copy_under_another_key_is_made_anew_under_its_own() -> Result<()> {
     stage.secret_healed(NAME, DriftKind::ReplicaChanged).await?;
     stage.secret_ready(NAME).await?;
     copied.is_copied(VALUE).await
+}
+
+#[tokio::test]
+async fn a_copy_of_a_secret_that_was_not_taken_over_stays() -> Result<()> {
+    // Given a secret of somebody else with a copy under a key of his own, and AWS that lets nobody take it over
+    let scene = Scene::new("aws").await?;
+    let key = scene.share_copies().await?;
+    let (stage, owner) = (&scene.stage, &scene.stage.owner.account);
+    let theirs = owner.create_key_in(&key.region, None).await?;
+    let copy = ReplicaRegionType::builder().region(&key.region).kms_key_id(&theirs.arn).build();
+    let client = stage.secrets_manager(owner);
+    let made = client.create_secret().name(OWNERS).secret_string("theirs").add_replica_regions(copy).send().await?;
+    let secret = made.arn.context("CreateSecret answered without an ARN")?;
+    let refused = Fault::error("AccessDeniedException", "not this one").operation("TagResource").account(owner);
+    let refused = stage.home.world.aws.inject(&refused.principal(IN_ACCOUNTS)).await?;
+
+    // When an object is to have it, with a copy there under another key, and be deleted with it
+    let fields = json!({"adopt": "IfExists", "deletionPolicy": "Delete", "recoveryWindowDays": 7});
+    stage.keep_secret(NAME, spec(&scene, Some(&key), fields)).await?;
+    wait_for("a try to take it over", DEADLINE, async || {
+        ensure!(stage.home.world.aws.fault_hits(refused).await? > 0, "there was none");
+        Ok(())
+    })
+    .await?;
+    stage.look_at_secret(NAME).await?;
+
+    // Then the copy stays as it is, and so it does when the object goes
+    let copied = Copied { secret, scene, key };
+    ensure!(copied.copys_key().await?.as_ref() == Some(&theirs.arn), "it was not ours to remove");
+    copied.stage().delete_secret(NAME).await?;
+    ensure!(copied.copys_key().await?.as_ref() == Some(&theirs.arn), "it was not ours to remove at the end");
+    let described = client.describe_secret().secret_id(&copied.secret).send().await?;
+    ensure!(described.deleted_date.is_none(), "nor was the secret: {described:?}");
+    Ok(())
 }

@@ -55,7 +55,7 @@ impl Vault {
         let vault = Self {
             arn: arn(&scene.stage.secret_ready(NAME).await?)?,
             other: scene.stage.owner.account.create_key(None).await?,
-            region: scene.other_region().to_owned(),
+            region: scene.stage.other_region().to_owned(),
             names: names(&scene.stage, NAME)?,
             who: scene.stage.as_role().await?,
             scene,
