@@ -124,9 +124,10 @@ impl Target {
             && (account_ref, principals) == (&other.account_ref, &other.principals)
     }
 
-    /// Whether they are two secrets of one name, which have two ARNs (D§5.7). That of one that is about to be made is not known yet.
-    fn is_another_secret_than(&self, other: &Self) -> bool {
-        matches!(self.resource, Resource::Secret { .. })
+    /// Whether it goes before the other one is there: a secret of the same name, which has another ARN (and none yet, where it is about to
+    /// be made), or a copy under another key (D§5.7).
+    fn makes_room_for(&self, other: &Self) -> bool {
+        matches!(self.resource, Resource::Secret { .. } | Resource::Replica { .. })
             && self.resource == other.resource
             && self.fingerprint != other.fingerprint
     }
@@ -317,8 +318,8 @@ impl Record {
             None => return self.targets.push(target),
             Some(known) if known.state == State::Intended => std::mem::replace(known, target).principals,
             Some(known) => {
-                if known.is_another_secret_than(&target) {
-                    // What was confirmed of the one before says nothing of it, but that there was one.
+                if known.makes_room_for(&target) {
+                    // What was confirmed of the one before says nothing of it, but that there was a secret.
                     known.state = if target.fingerprint.is_empty() { State::Applied } else { State::Intended };
                     known.fingerprint = target.fingerprint;
                 }
@@ -457,6 +458,21 @@ mod tests {
         assert_eq!(intended(""), Target { state: State::Applied, undone: vec![7], ..itself("") });
         // One that is taken over may become another object's.
         assert_eq!(intended("new"), Target { state: State::Intended, undone: vec![7], ..itself("new") });
+    }
+
+    #[test]
+    fn a_copy_that_is_moved_is_not_missed_on_the_way() {
+        let secret: SecretName = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders/db".parse().unwrap();
+        let copy = |key: &str| {
+            let region = "us-east-1".parse().unwrap();
+            Target { resource: Resource::Replica { secret: secret.clone(), region }, ..target(key) }
+        };
+        let mut record = Record::default();
+        record.confirm(copy("one"));
+        record.intend(copy("one"));
+        assert_eq!(record.targets[0].state, State::Applied);
+        record.intend(copy("two"));
+        assert_eq!(record.targets, [copy("two")]);
     }
 
     #[test]

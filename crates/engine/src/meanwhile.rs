@@ -1,4 +1,4 @@
-//! What others did to a key policy while we wrote it, and how it is told.
+//! What others did to a policy while we wrote it, and how it is told.
 
 use sharedkey_api::{Collision, CollisionOutcome};
 use sharedkey_policy::Statement;
@@ -33,7 +33,8 @@ impl Meanwhile {
     pub fn notices(&self, action: &Action) -> Vec<Notice> {
         let seen = self.outcomes().into_iter().filter(|(_, statements)| !statements.is_empty());
         seen.map(|(outcome, statements)| {
-            let (reason, what, advice) = words(outcome);
+            let (reason, what) = words(outcome);
+            let advice = advice(outcome, action);
             let statements: Vec<&str> = statements.iter().map(Statement::to_json).collect();
             Notice {
                 warning: true,
@@ -65,19 +66,30 @@ impl Meanwhile {
     }
 }
 
-/// The reason of an event, what it says, and what to do.
-fn words(outcome: CollisionOutcome) -> (&'static str, &'static str, &'static str) {
-    let advice = "; what stood there is in the history of the key policy, if they have to be put right";
+/// The reason of an event, and what it says.
+fn words(outcome: CollisionOutcome) -> (&'static str, &'static str) {
     match outcome {
         CollisionOutcome::Lost => {
-            ("ForeignStatementLost", "it took away statements that somebody else added at the same moment", advice)
+            ("ForeignStatementLost", "it took away statements that somebody else added at the same moment")
         }
-        CollisionOutcome::Revived => (
-            "ForeignStatementRevived",
-            "it brought back statements that somebody else removed at the same moment",
-            advice,
-        ),
-        CollisionOutcome::Gone => ("ForeignStatementGone", "somebody else took away statements right after it", ""),
+        CollisionOutcome::Revived => {
+            ("ForeignStatementRevived", "it brought back statements that somebody else removed at the same moment")
+        }
+        CollisionOutcome::Gone => ("ForeignStatementGone", "somebody else took away statements right after it"),
+    }
+}
+
+/// How it is put right. The history is of keys alone.
+fn advice(outcome: CollisionOutcome, action: &Action) -> &'static str {
+    match (outcome, action) {
+        (CollisionOutcome::Gone, _) => "",
+        (CollisionOutcome::Lost, Action::PutResourcePolicy { .. }) => {
+            "; whoever stated them has to state them again, if they are to stand"
+        }
+        (CollisionOutcome::Revived, Action::PutResourcePolicy { .. }) => {
+            "; whoever removed them has to remove them again, if they are to go"
+        }
+        _ => "; what stood there is in the history of the key policy, if they have to be put right",
     }
 }
 

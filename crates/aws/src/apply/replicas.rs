@@ -43,6 +43,7 @@ impl Aws {
             return Ok(Outcome::unchanged());
         }
         let answer = site.manager.replicate(&site.id, &missing).await;
+        let answer = repeated(&site, missing.keys(), &after, answer).await;
         if answer.as_ref().is_err_and(may_have_happened) {
             let made = missing.into_keys();
             let made = made.map(|region| Resource::Replica { secret: site.secret.clone(), region });
@@ -85,6 +86,28 @@ impl Aws {
             return Ok(Outcome::unchanged());
         }
         let answer = site.manager.remove_replicas(&site.id, &there).await;
+        let answer = repeated(site, there.iter(), &after, answer).await;
         self.wrote_secret(site, before, &after, answer)
+    }
+}
+
+/// The SDK repeats a call whose answer was lost, and AWS refuses it then: what was asked for is so already.
+async fn repeated<'a>(
+    site: &Site<'_>,
+    mut regions: impl Iterator<Item = &'a Region>,
+    after: &Facts,
+    answer: Reading<()>,
+) -> Reading<()> {
+    let Err(failure) = answer else { return Ok(()) };
+    if failure.code != "InvalidParameterException" {
+        return Err(failure);
+    }
+    let is_so = |now: &Facts, region: &Region| {
+        let copy = Lag::Replica(region.clone());
+        now.state(&copy) == after.state(&copy)
+    };
+    match site.look().await {
+        Ok(Some(now)) if regions.all(|region| is_so(&now, region)) => Ok(()),
+        _ => Err(failure),
     }
 }
