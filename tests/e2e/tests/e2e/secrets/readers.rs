@@ -1,5 +1,7 @@
 //! Who may be a reader, and what others state in the resource policy.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use sharedkey_api::ReaderStatus;
@@ -120,4 +122,45 @@ async fn who_leaves_is_out_although_something_else_cannot_be_written() -> Result
         stage.secret_ready("db").await?;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn what_a_write_of_the_policy_undid_of_others_is_named() -> Result<()> {
+    // Given a write of the policy that AWS takes its time for, and a reading beside it
+    let scene = Scene::new("aws-cn").await?;
+    let (stage, aws) = (&scene.stage, &scene.stage.home.world.aws);
+    let by_operator = |seconds: u64, operation: &str| {
+        let fault = Fault::hang(Duration::from_secs(seconds)).operation(operation).account(&stage.owner.account);
+        fault.principal(IN_ACCOUNTS).times(1)
+    };
+    let write = aws.inject(&by_operator(4, "PutResourcePolicy")).await?;
+    // Before it come those before and after the secret is made, and two before the write.
+    let beside = aws.inject(&by_operator(2, "GetResourcePolicy").skip(4)).await?;
+    stage.keep_secret("db", scene.owners(scene.readers())).await?;
+    wait_for("both calls to be under way", DEADLINE, async || {
+        let hits = [aws.fault_hits(write).await?, aws.fault_hits(beside).await?];
+        ensure!(hits == [1, 1], "{hits:?}");
+        Ok(())
+    })
+    .await?;
+
+    // When somebody adds a statement at this moment
+    let client = stage.secrets_manager(&stage.owner.account);
+    let auditors = json!({"Sid": "Auditors", "Effect": "Allow", "Principal": {"AWS": stage.owner.account.root_arn()},
+        "Action": "secretsmanager:DescribeSecret", "Resource": "*"});
+    let policy = json!({"Version": "2012-10-17", "Statement": [auditors]}).to_string();
+    client.put_resource_policy().secret_id(super::OWNERS).resource_policy(policy).send().await?;
+
+    // Then the write undoes it, and an event names it
+    let secret = arn(&stage.secret_ready("db").await?)?;
+    let policy = client.get_resource_policy().secret_id(&secret).send().await?.resource_policy.context("a policy")?;
+    ensure!(!policy.contains("Auditors"), "nothing was lost: {policy}");
+    let lost = wait_for("an event", DEADLINE, async || {
+        let events = stage.events("db").await?;
+        let event = events.into_iter().find(|event| event.reason.as_deref() == Some("ForeignStatementLost"));
+        event.and_then(|event| event.note).context("there is none")
+    })
+    .await?;
+    says(&lost, &["Auditors", "secretsmanager:DescribeSecret", &secret, "has to state them again"])?;
+    allowed(&scene.both().await?, &secret).await
 }
