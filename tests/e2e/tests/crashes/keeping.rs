@@ -10,44 +10,87 @@ use sharedkey_e2e::{History, Home, Stage, is_settled};
 
 use crate::{
     plot::Plot,
-    vault::{FIRST, Kept, OTHER, SECOND, Vault},
+    vault::{COPY, FIRST, Kept, OTHER, OTHER_COPY, SECOND, Vault},
 };
 
 /// What is done to an ExternalSecret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
     Create,
+    /// It takes over a secret that somebody has made.
+    Adopt,
+    /// It takes over one that somebody has scheduled for deletion.
+    Restore,
     /// Its source gets another value.
     Value,
+    Describe,
     /// A reader is removed, and another one gets another principal.
     Readers,
     /// It is put under another key.
     Key,
+    /// It gets a copy in another Region, the copy is put under another key, and goes.
+    Copy,
+    MoveCopy,
+    DropCopy,
     /// It is deleted, and the secret stays.
     Retain,
     /// It is deleted with the secret.
     Delete,
+    /// And with its copy.
+    DeleteCopied,
 }
 
 impl Act {
-    const ALL: [Self; 6] = [Self::Create, Self::Value, Self::Readers, Self::Key, Self::Retain, Self::Delete];
+    const ALL: [Self; 13] = [
+        Self::Create,
+        Self::Adopt,
+        Self::Restore,
+        Self::Value,
+        Self::Describe,
+        Self::Readers,
+        Self::Key,
+        Self::Copy,
+        Self::MoveCopy,
+        Self::DropCopy,
+        Self::Retain,
+        Self::Delete,
+        Self::DeleteCopied,
+    ];
 
     fn before(self) -> Option<Kept> {
-        (self != Self::Create).then_some(self.kept())
+        (!matches!(self, Self::Create | Self::Adopt | Self::Restore)).then_some(self.kept())
     }
 
     fn after(self) -> Option<Kept> {
         match self {
-            Self::Create => Some(self.kept()),
+            Self::Create | Self::Adopt | Self::Restore => Some(self.kept()),
+            Self::Describe => Some(Kept { description: Some("of the orders"), ..self.kept() }),
+            Self::Copy => Some(Kept { copy: Some(COPY), ..self.kept() }),
+            Self::MoveCopy => Some(Kept { copy: Some(OTHER_COPY), ..self.kept() }),
+            Self::DropCopy => Some(Kept { copy: None, ..self.kept() }),
             Self::Value => Some(Kept { value: SECOND, versions: 2, ..self.kept() }),
             Self::Readers => Some(Kept { readers: &Kept::OTHERS, ..self.kept() }),
             Self::Key => Some(Kept { key: OTHER, ..self.kept() }),
-            Self::Retain | Self::Delete => None,
+            Self::Retain | Self::Delete | Self::DeleteCopied => None,
         }
     }
 
     fn kept(self) -> Kept {
-        Kept { goes_along: self == Self::Delete, ..Kept::NEW }
+        match self {
+            // Theirs, and ours.
+            Self::Adopt | Self::Restore => Kept { taken_over: true, versions: 2, ..Kept::NEW },
+            Self::MoveCopy | Self::DropCopy => Kept { copy: Some(COPY), ..Kept::NEW },
+            Self::Delete => Kept { goes_along: true, ..Kept::NEW },
+            Self::DeleteCopied => Kept { copy: Some(COPY), goes_along: true, ..Kept::NEW },
+            _ => Kept::NEW,
+        }
+    }
+
+    async fn vault(self, stage: Stage) -> Result<Vault> {
+        match self {
+            Self::Copy | Self::MoveCopy | Self::DropCopy | Self::DeleteCopied => Vault::with_copies(stage).await,
+            _ => Vault::new(stage).await,
+        }
     }
 }
 
@@ -62,12 +105,14 @@ pub(crate) struct Keeping {
 impl Keeping {
     /// Every act.
     pub(crate) async fn all(home: &Home) -> Result<Vec<Box<dyn Plot>>> {
-        try_join_all(Act::ALL.map(async |act| {
-            let vault = Vault::new(Stage::on(home, "aws").await?).await?;
-            let history = History::from_now_on(vault.stage.secrets());
-            Ok(Box::new(Self { vault, act, history, version: None }) as Box<dyn Plot>)
-        }))
-        .await
+        // So many at once do not fit on the stack.
+        try_join_all(Act::ALL.map(|act| Self::new(home, act).boxed_local())).await
+    }
+
+    async fn new(home: &Home, act: Act) -> Result<Box<dyn Plot>> {
+        let vault = act.vault(Stage::on(home, "aws").await?).await?;
+        let history = History::from_now_on(vault.stage.secrets());
+        Ok(Box::new(Self { vault, act, history, version: None }))
     }
 
     /// Whether a status tells of what was asked for last. Only a status of another version tells of another value.
@@ -89,7 +134,14 @@ impl Plot for Keeping {
         match self.act {
             // The policy of the owner's role; the secret and its policy.
             Act::Create | Act::Retain | Act::Delete => [1, 2],
-            Act::Value | Act::Key => [0, 1],
+            // The secret's tags, key, value and policy.
+            Act::Adopt => [1, 4],
+            Act::Restore => [1, 5],
+            Act::Value | Act::Describe | Act::Key | Act::Copy | Act::DropCopy => [0, 1],
+            // AWS gives no copy another key.
+            Act::MoveCopy => [0, 2],
+            // The copy goes before the secret.
+            Act::DeleteCopied => [1, 3],
             // The policies of the owner's roles; the secret's policy.
             Act::Readers => [2, 1],
         }
@@ -98,6 +150,9 @@ impl Plot for Keeping {
     fn begin<'a>(&'a mut self, name: &'a str) -> LocalBoxFuture<'a, Result<()>> {
         async move {
             self.stage().put_kubernetes_secret(name, &[("password", FIRST)]).await?;
+            if self.act.kept().taken_over {
+                self.vault.made_before(name, self.act == Act::Restore).await?;
+            }
             let Some(before) = self.act.before() else { return Ok(()) };
             self.vault.keep(name, before).await?;
             let secret = self.stage().secret_ready(name).await?;

@@ -1,7 +1,7 @@
 //! A write that AWS performs long after the operator gave up waiting for it, when what it makes is no longer asked for.
 
 use anyhow::{Context as _, Result, ensure};
-use futures::future::try_join_all;
+use futures::{FutureExt as _, future::try_join_all};
 use kube::api::DeleteParams;
 use serde_json::json;
 use sharedkey_api::conditions::Reason;
@@ -14,7 +14,7 @@ use sharedkey_harness::{
 use crate::{
     ALONE,
     blow::FOR_GOOD,
-    vault::{FIRST, Kept, Vault},
+    vault::{COPY, FIRST, Kept, Vault},
 };
 
 /// The operator waits ten seconds for an answer, and here twenty more for a write that got none.
@@ -25,32 +25,30 @@ async fn what_a_late_write_brings_back_is_taken_away_again() -> Result<()> {
     let _alone = ALONE.lock().await;
     let Service { home, operator: _operator } = Service::start(INTERVAL, &ARGS).await?;
     let home = &home;
-    try_join_all(["aws-cn", "aws"].map(async |partition| {
-        futures::try_join!(
-            when_the_object_is_deleted(home, partition),
-            when_a_consumer_leaves(home, partition),
-            when_a_secret_was_never_seen(home, partition, false),
-            when_a_secret_was_never_seen(home, partition, true),
-        )
-    }))
-    .await
-    .map(drop)
+    // So many at once do not fit on the stack.
+    let stories = ["aws-cn", "aws"].into_iter().flat_map(|partition| {
+        [
+            when_the_object_is_deleted(home, partition).boxed_local(),
+            when_a_consumer_leaves(home, partition).boxed_local(),
+            when_a_secret_was_never_seen(home, partition, false).boxed_local(),
+            when_a_secret_was_never_seen(home, partition, true).boxed_local(),
+            when_a_copy_leaves(home, partition).boxed_local(),
+            when_a_copy_comes_before_the_end(home, partition).boxed_local(),
+        ]
+    });
+    try_join_all(stories).await.map(drop)
 }
 
 async fn when_a_secret_was_never_seen(home: &Home, partition: &str, goes_along: bool) -> Result<()> {
     // Given an object whose secret is not made: the first call hangs, and no further one arrives
     let vault = Vault::new(Stage::on(home, partition).await?).await?;
     let (stage, kept) = (&vault.stage, Kept { goes_along, ..Kept::NEW });
-    let creates = |fault: Fault| fault.operation("CreateSecret").account(&stage.partner.account).principal(IN_ACCOUNTS);
+    let creates = |fault: Fault| calls(stage, fault, "CreateSecret");
     let late = home.world.aws.inject(&creates(Fault::hang(FOR_GOOD)).times(1)).await?;
     let lost = home.world.aws.inject(&creates(Fault::reset())).await?;
     stage.put_kubernetes_secret("orders", &[("password", FIRST)]).await?;
     vault.keep("orders", kept).await?;
-    wait_for("a further call", DEADLINE, async || {
-        ensure!(home.world.aws.fault_hits(lost).await? > 0, "the first one is still waited for");
-        Ok(())
-    })
-    .await?;
+    struck(home, lost).await?;
 
     // When it is deleted, then it waits for what may still come
     stage.leave_secret("orders").await?;
@@ -63,6 +61,76 @@ async fn when_a_secret_was_never_seen(home: &Home, partition: &str, goes_along: 
     home.world.aws.remove_fault(late).await?;
     stage.secret_gone("orders").await?;
     vault.is_let_go("orders", kept).await
+}
+
+/// A secret that is to have a copy, and a first call for it that hangs; no further one arrives.
+async fn waiting_for_a_copy(home: &Home, partition: &str, kept: Kept) -> Result<(Vault, FaultId)> {
+    let vault = Vault::with_copies(Stage::on(home, partition).await?).await?;
+    let stage = &vault.stage;
+    stage.put_kubernetes_secret("orders", &[("password", FIRST)]).await?;
+    vault.keep("orders", kept).await?;
+    stage.secret_ready("orders").await?;
+    let copies = |fault: Fault| calls(stage, fault, "ReplicateSecretToRegions");
+    let late = home.world.aws.inject(&copies(Fault::hang(FOR_GOOD)).times(1)).await?;
+    let lost = home.world.aws.inject(&copies(Fault::reset())).await?;
+    vault.keep("orders", Kept { copy: Some(COPY), ..kept }).await?;
+    struck(home, lost).await?;
+    Ok((vault, late))
+}
+
+async fn when_a_copy_leaves(home: &Home, partition: &str) -> Result<()> {
+    // Given a copy that nobody has seen, and that the spec no longer names
+    let (vault, late) = waiting_for_a_copy(home, partition, Kept::NEW).await?;
+    vault.keep("orders", Kept::NEW).await?;
+    vault.stage.secret_ready("orders").await?;
+    vault.stands("orders", Kept::NEW).await?;
+
+    // When it is made after all, then a sweep takes it away
+    home.world.aws.remove_fault(late).await?;
+    let removals = Calls::all().account(&vault.stage.partner.account).operation("RemoveRegionsFromReplication");
+    wait_for("the end of what came late", DEADLINE, async || {
+        let count = home.world.aws.count(&removals).await?;
+        ensure!(count == 1, "{count} removals");
+        Ok(())
+    })
+    .await?;
+    vault.stage.secret_ready("orders").await?;
+    vault.stands("orders", Kept::NEW).await
+}
+
+async fn when_a_copy_comes_before_the_end(home: &Home, partition: &str) -> Result<()> {
+    // Given a copy that nobody has seen, and a secret that is about to be deleted
+    let kept = Kept { goes_along: true, ..Kept::NEW };
+    let (vault, late) = waiting_for_a_copy(home, partition, kept).await?;
+    let end = calls(&vault.stage, Fault::hang(FOR_GOOD).times(1), "DeleteSecret");
+    let end = home.world.aws.inject(&end).await?;
+    vault.stage.leave_secret("orders").await?;
+    struck(home, end).await?;
+
+    // When the copy is made at this moment, so that AWS does not delete the secret, then both go all the same
+    home.world.aws.remove_fault(late).await?;
+    wait_for("the late copy", DEADLINE, async || {
+        let copies = vault.copies("orders").await?;
+        ensure!(!copies.is_empty(), "it was not made");
+        Ok(())
+    })
+    .await?;
+    home.world.aws.remove_fault(end).await?;
+    vault.stage.secret_gone("orders").await?;
+    vault.is_let_go("orders", kept).await
+}
+
+/// A fault in calls of the operator for the partner's secret.
+fn calls(stage: &Stage, fault: Fault, operation: &str) -> Fault {
+    fault.operation(operation).account(&stage.partner.account).principal(IN_ACCOUNTS)
+}
+
+async fn struck(home: &Home, fault: FaultId) -> Result<()> {
+    wait_for("a call", DEADLINE, async || {
+        ensure!(home.world.aws.fault_hits(fault).await? > 0, "it was not made yet");
+        Ok(())
+    })
+    .await
 }
 
 async fn when_the_object_is_deleted(home: &Home, partition: &str) -> Result<()> {

@@ -11,6 +11,7 @@ mod plot;
 mod scene;
 mod sharing;
 mod standing;
+mod target;
 mod vault;
 
 use anyhow::Result;

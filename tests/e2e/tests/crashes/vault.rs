@@ -1,18 +1,24 @@
 //! What a secret is to be, and what therefore stands in AWS: no more and no less.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
+use aws_sdk_secretsmanager::types::{ReplicationStatusType, Tag};
+use futures::future::try_join_all;
 use serde_json::{Value, json};
 use sharedkey_e2e::{Glance, Hands, Stage, key_document, merge};
-use sharedkey_harness::aws::{Account, Identity};
+use sharedkey_harness::aws::{Account, Identity, SecretsManagerClient};
 
 /// Values of the source.
 pub(crate) const FIRST: &[u8] = b"first value";
 pub(crate) const SECOND: &[u8] = b"second value";
-/// SharedKeys.
+/// SharedKeys of the secret's Region, and of the one of its copies.
 const KEY: &str = "key";
 pub(crate) const OTHER: &str = "other";
+pub(crate) const COPY: &str = "copy";
+pub(crate) const OTHER_COPY: &str = "other-copy";
+/// The tag of somebody who had a secret before.
+const THEIRS: &str = "cost-center";
 
 /// Who may read a secret: `ExampleRole` of the partner, whose secret it is, and two roles of the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +43,26 @@ pub(crate) struct Kept {
     /// How many versions that makes in all.
     pub(crate) versions: usize,
     pub(crate) readers: &'static [Who],
+    pub(crate) description: Option<&'static str>,
+    /// The SharedKey of its copy in the other Region.
+    pub(crate) copy: Option<&'static str>,
+    /// Whether somebody made it who keeps a statement and a tag of his own.
+    pub(crate) taken_over: bool,
     /// Whether it is deleted with its object.
     pub(crate) goes_along: bool,
 }
 
 impl Kept {
-    pub(crate) const NEW: Self =
-        Self { key: KEY, value: FIRST, versions: 1, readers: &[Who::Role, Who::Reader], goes_along: false };
+    pub(crate) const NEW: Self = Self {
+        key: KEY,
+        value: FIRST,
+        versions: 1,
+        readers: &[Who::Role, Who::Reader],
+        description: None,
+        copy: None,
+        taken_over: false,
+        goes_along: false,
+    };
     pub(crate) const OTHERS: [Who; 1] = [Who::Second];
 }
 
@@ -63,17 +82,28 @@ pub(crate) struct Vault {
 
 impl Vault {
     pub(crate) async fn new(stage: Stage) -> Result<Self> {
+        Self::with(stage, &[]).await
+    }
+
+    /// With two shared keys for copies, too.
+    pub(crate) async fn with_copies(stage: Stage) -> Result<Self> {
+        Self::with(stage, &[COPY, OTHER_COPY]).await
+    }
+
+    async fn with(stage: Stage, copies: &[&str]) -> Result<Self> {
+        const OWNERS: [&str; 2] = ["Reader", "Second"];
         let stage = stage.keeping_secrets().await?;
         stage.grant_secrets().await?;
         let owner = &stage.owner.account;
         let [reader, other] = [owner.create_role("/", "Reader").await?, owner.create_role("/", "Second").await?];
         let second = owner.create_key(Some(&key_document(owner))).await?;
         for (name, key) in [(KEY, &stage.key), (OTHER, &second)] {
-            let mut spec = stage.spec_for_secrets(&["Reader", "Second"]);
+            let mut spec = stage.spec_for_secrets(&OWNERS);
             merge(&mut spec, json!({"key": {"arn": key.arn}}));
             stage.share(name, spec).await?;
             stage.ready(name).await?;
         }
+        try_join_all(copies.iter().map(|name| stage.share_elsewhere(name, &OWNERS))).await?;
         let people = [
             (Who::Role, stage.role.clone(), stage.as_role().await?),
             (Who::Reader, reader.clone(), owner.as_role(&reader).await?),
@@ -93,14 +123,50 @@ impl Vault {
 
     /// Asks for a secret with the value of the Kubernetes Secret that has its name.
     pub(crate) async fn keep(&self, name: &str, kept: Kept) -> Result<()> {
+        self.stage.keep_secret(name, self.spec(name, kept)).await.map(drop)
+    }
+
+    pub(crate) fn spec(&self, name: &str, kept: Kept) -> Value {
         let readers: Vec<Value> = kept.readers.iter().map(|who| self.reader(*who)).collect();
         let mut spec = self.stage.secret_spec(&self.stage.partner, name);
         let source = json!({"secretRef": {"name": name, "key": "password"}});
         merge(&mut spec, json!({"sharedKeyRef": {"name": kept.key}, "source": source, "readers": readers}));
+        if let Some(description) = kept.description {
+            merge(&mut spec, json!({"description": description}));
+        }
+        if let Some(key) = kept.copy {
+            let copy = json!({"region": self.stage.other_region(), "sharedKeyRef": {"name": key}});
+            merge(&mut spec, json!({"replicas": [copy]}));
+        }
+        if kept.taken_over {
+            merge(&mut spec, json!({"adopt": "IfExists", "restoreDeleted": true}));
+        }
         if kept.goes_along {
             merge(&mut spec, json!({"deletionPolicy": "Delete", "recoveryWindowDays": 7}));
         }
-        self.stage.keep_secret(name, spec).await.map(drop)
+        spec
+    }
+
+    /// Somebody of the partner makes a secret of the name, with a value, a tag and a statement of his own; and schedules it for deletion.
+    pub(crate) async fn made_before(&self, name: &str, scheduled: bool) -> Result<()> {
+        let client = self.client();
+        let tag = Tag::builder().key(THEIRS).value("4711").build();
+        client.create_secret().name(name).secret_string("theirs").tags(tag).send().await?;
+        let auditors = json!({
+            "Sid": "Auditors", "Effect": "Allow", "Principal": {"AWS": self.stage.partner.account.root_arn()},
+            "Action": "secretsmanager:DescribeSecret", "Resource": "*",
+        });
+        let policy = json!({"Version": "2012-10-17", "Statement": [auditors]}).to_string();
+        client.put_resource_policy().secret_id(name).resource_policy(policy).send().await?;
+        if scheduled {
+            client.delete_secret().secret_id(name).recovery_window_in_days(7).send().await?;
+        }
+        Ok(())
+    }
+
+    /// The secrets of the partner, as its own administrators see them.
+    fn client(&self) -> SecretsManagerClient {
+        self.stage.secrets_manager(&self.stage.partner.account)
     }
 
     fn reader(&self, who: Who) -> Value {
@@ -115,17 +181,23 @@ impl Vault {
     /// There is one secret, with as many versions as it had values; who is named reads it, and nobody else.
     pub(crate) async fn stands(&self, name: &str, kept: Kept) -> Result<()> {
         let secret = self.only(name, kept).await?;
-        ensure!(!secret.scheduled && !secret.tags.is_empty(), "{secret:?}");
-        ensure!(secret.statements == kept.readers.len(), "{secret:?}");
+        ensure!(!secret.scheduled && secret.tags.contains("sharedkey.dev/name"), "{secret:?}");
+        ensure!(secret.tags.contains(THEIRS) == kept.taken_over, "{secret:?}");
+        ensure!(secret.description.as_deref() == kept.description, "{secret:?}");
+        ensure!(secret.statements == kept.readers.len() + usize::from(kept.taken_over), "{secret:?}");
+        self.has_copies(&secret, kept.copy).await?;
         self.read_by(&secret.arn, kept, kept.readers).await
     }
 
     /// The secret of an object that is gone is nobody's, or it goes too. Nobody reads it for that object, or remembers it.
     pub(crate) async fn is_let_go(&self, name: &str, kept: Kept) -> Result<()> {
         let secret = self.only(name, kept).await?;
-        ensure!(secret.scheduled == kept.goes_along && secret.statements == 0, "{secret:?}");
+        ensure!(secret.scheduled == kept.goes_along, "{secret:?}");
+        ensure!(secret.statements == usize::from(kept.taken_over), "{secret:?}");
         // Tags of one that goes say whose it was.
-        ensure!(kept.goes_along || secret.tags.is_empty(), "{secret:?}");
+        let theirs = |tag: &String| kept.taken_over && tag == THEIRS;
+        ensure!(kept.goes_along || secret.tags.iter().all(theirs), "{secret:?}");
+        self.has_copies(&secret, kept.copy.filter(|_| !kept.goes_along)).await?;
         self.read_by(&secret.arn, kept, &[]).await?;
         self.stage.forgotten(name).await
     }
@@ -143,19 +215,44 @@ impl Vault {
         Ok(())
     }
 
+    /// The copies of a secret.
+    pub(crate) async fn copies(&self, name: &str) -> Result<Vec<ReplicationStatusType>> {
+        let described = self.client().describe_secret().secret_id(name).send().await?;
+        Ok(described.replication_status.unwrap_or_default())
+    }
+
+    /// There is one copy, under this shared key, or none.
+    async fn has_copies(&self, secret: &Found, key: Option<&str>) -> Result<()> {
+        let Found { arn, copies, .. } = secret;
+        let region = self.stage.other_region();
+        let mut expected = BTreeMap::new();
+        if let Some(key) = key {
+            expected.insert((region.to_owned(), "InSync".to_owned()), self.key_arn(key).await?);
+        }
+        ensure!(*copies == expected, "{arn} should have the copies {expected:?}: {copies:?}");
+        let there = named(&self.stage.partner.account, region, &secret.name).await?;
+        ensure!(there.len() == copies.len(), "copies of {arn} in {region}: {there:?}");
+        Ok(())
+    }
+
+    async fn key_arn(&self, shared_key: &str) -> Result<String> {
+        let status = self.stage.keys().get(shared_key).await?.status;
+        status.and_then(|status| status.key_arn).with_context(|| format!("the key of {shared_key}"))
+    }
+
     /// The one secret of a name, and no other one of it in either account.
     async fn only(&self, name: &str, kept: Kept) -> Result<Found> {
         ensure!(named(&self.stage.owner.account, &self.stage.key.region, name).await?.is_empty());
         let partner = &self.stage.partner.account;
         let found = named(partner, &self.stage.key.region, name).await?;
         let [arn] = &found[..] else { anyhow::bail!("there should be one secret {name}: {found:?}") };
-        let client = partner.root().in_region(&self.stage.key.region).secrets_manager();
+        let client = self.client();
         let versions = client.list_secret_version_ids().secret_id(arn).include_deprecated(true).send().await?;
         let versions = versions.versions.unwrap_or_default();
         ensure!(versions.len() == kept.versions, "{name} should have {} versions: {versions:?}", kept.versions);
         let secret = client.describe_secret().secret_id(arn).send().await?;
-        let key = self.stage.keys().get(kept.key).await?.status.and_then(|status| status.key_arn);
-        ensure!(secret.kms_key_id == key, "{name} should be under {key:?}: {secret:?}");
+        let key = self.key_arn(kept.key).await?;
+        ensure!(secret.kms_key_id.as_ref() == Some(&key), "{name} should be under {key}: {secret:?}");
         let scheduled = secret.deleted_date.is_some();
         // AWS shows no policy of a secret that is scheduled for deletion (D§5.7).
         let policy =
@@ -163,7 +260,18 @@ impl Vault {
         let policy = policy.map_or(Ok(Value::Null), |text| serde_json::from_str(&text))?;
         let statements = policy["Statement"].as_array().map(Vec::len).unwrap_or_default();
         let tags = secret.tags.unwrap_or_default().into_iter().filter_map(|tag| tag.key);
-        Ok(Found { arn: arn.clone(), scheduled, statements, tags: tags.collect() })
+        let copies = secret.replication_status.unwrap_or_default().into_iter().filter_map(|copy| {
+            Some(((copy.region?, copy.status?.as_str().to_owned()), copy.kms_key_id.unwrap_or_default()))
+        });
+        Ok(Found {
+            arn: arn.clone(),
+            name: name.to_owned(),
+            scheduled,
+            statements,
+            description: secret.description,
+            tags: tags.collect(),
+            copies: copies.collect(),
+        })
     }
 }
 
@@ -171,10 +279,14 @@ impl Vault {
 #[derive(Debug)]
 struct Found {
     arn: String,
+    name: String,
     /// For deletion.
     scheduled: bool,
     statements: usize,
+    description: Option<String>,
     tags: BTreeSet<String>,
+    /// The key of each copy, by its Region and state.
+    copies: BTreeMap<(String, String), String>,
 }
 
 /// The secrets of a name, those among them that go.

@@ -6,20 +6,20 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::ours::{Changes, Writer};
+use crate::{ours::Changes, policy::Policy};
 
 /// What his Sids begin with.
 const SID: &str = "Foreign";
 /// As many of his statements stand there at a time.
 const STATEMENTS: usize = 5;
 
-/// The other writer of a key policy.
+/// The other writer of a policy.
 pub(crate) struct Foreign<'a> {
-    writer: &'a Writer,
+    policy: &'a Policy,
     /// What has to be there.
-    book: BTreeSet<String>,
+    pub(crate) book: BTreeSet<String>,
     /// Statements that he has made so far: each has a Sid of its own.
     made: usize,
     /// His writes.
@@ -29,24 +29,21 @@ pub(crate) struct Foreign<'a> {
 }
 
 impl<'a> Foreign<'a> {
-    pub(crate) fn new(writer: &'a Writer) -> Self {
-        Self { writer, book: BTreeSet::new(), made: 0, writes: 0, found: Changes::default() }
+    pub(crate) fn new(policy: &'a Policy) -> Self {
+        Self { policy, book: BTreeSet::new(), made: 0, writes: 0, found: Changes::default() }
     }
 
     /// Reads, compares with the book, changes and writes; again and again.
     pub(crate) async fn write_until(mut self, stop: &AtomicBool) -> Result<Self> {
-        let kms = self.writer.account.root().kms();
         loop {
-            let answer = kms.get_key_policy().key_id(&self.writer.key.id).send().await?;
-            let mut document: Value = serde_json::from_str(answer.policy().context("a key policy")?)?;
+            let mut document = self.policy.read().await?;
             let statements = document["Statement"].as_array_mut().context("statements")?;
             self.compare(statements);
             if stop.load(Ordering::Relaxed) {
                 return Ok(self);
             }
             self.change(statements);
-            let request = kms.put_key_policy().key_id(&self.writer.key.id).policy(document.to_string());
-            request.send().await?;
+            self.policy.put(&document).await?;
             self.writes += 1;
         }
     }
@@ -69,10 +66,7 @@ impl<'a> Foreign<'a> {
         }
         self.made += 1;
         let sid = format!("{SID}{:06}", self.made);
-        statements.push(json!({
-            "Sid": sid, "Effect": "Allow", "Principal": {"AWS": self.writer.account.root_arn()},
-            "Action": "kms:ListGrants", "Resource": "*",
-        }));
+        statements.push(self.policy.statement(&sid, &self.policy.account, self.policy.actions()[1]));
         self.book.insert(sid);
     }
 }

@@ -1,10 +1,11 @@
-//! Others write the key policy that the operator writes, as fast as they can. The API has no compare-and-set (D§1.5), so something
-//! may be lost: here it is counted, and `docs/races.md` says what the figures mean.
+//! Others write the policy that the operator writes, as fast as they can: that of a key, and that of a secret. The API has no
+//! compare-and-set (D§1.5), so something may be lost: here it is counted, and `docs/races.md` says what the figures mean.
 //!
 //! The operator's own code writes (`sharedkey-aws`, with nothing around it that would slow it down), at the rate that it allows itself.
 
 mod foreign;
 mod ours;
+mod policy;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,12 +13,7 @@ use anyhow::{Result, ensure};
 use futures::future::try_join_all;
 use sharedkey_harness::{StrictAws, say};
 
-use crate::{foreign::Foreign, ours::Writer};
-
-/// Writes of ours that change something, on all keys together.
-const WRITES: u32 = 2000;
-/// The operator leaves half of a quota of 15 writes a second and account to others (D§6.1), so several accounts make it faster.
-const KEYS: u32 = 4;
+use crate::{foreign::Foreign, ours::Writer, policy::Kind};
 
 /// Statements of others that one write may undo, on average, beside somebody who writes without a pause: his next write comes two
 /// calls after his last, and the moment in which ours undoes it is one call long, whatever the machine's speed. Twice what
@@ -28,29 +24,44 @@ const TOLD: usize = 35;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_writes_beside_somebody_who_never_stops() -> Result<()> {
-    // Given keys that two write: each reads what is there, changes its own statements and writes everything back
+    // The operator leaves half of a quota of 15 writes a second and account to others (D§6.1), so several accounts make it faster.
+    race(Kind::Key, 4, 2000).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_hundred_writes_to_policies_of_secrets_beside_somebody_who_never_stops() -> Result<()> {
+    race(Kind::Secret, 1, 400).await
+}
+
+/// So many writes of ours that change something, in all accounts together.
+async fn race(kind: Kind, accounts: u32, wanted: u32) -> Result<()> {
+    // Given policies that two write: each reads what is there, changes its own statements and writes everything back
     let aws = StrictAws::start().await?;
-    let writers = try_join_all((0..KEYS).map(|_| Writer::new(&aws))).await?;
-    let before = try_join_all(writers.iter().map(Writer::untouched)).await?;
+    let writers = try_join_all((0..accounts).map(|_| Writer::new(&aws, kind))).await?;
+    let untouched = || try_join_all(writers.iter().map(|writer| writer.policy.untouched()));
+    let before = untouched().await?;
 
     // When both do so at once, until the operator has made its writes
     let races = writers.iter().map(async |writer| {
         let stop = AtomicBool::new(false);
         let ours = async {
-            let report = writer.write(WRITES / KEYS).await;
+            let report = writer.write(wanted / accounts).await;
             stop.store(true, Ordering::Relaxed);
             report
         };
-        let (ours, foreign) = futures::try_join!(ours, Foreign::new(writer).write_until(&stop))?;
+        let (ours, foreign) = futures::try_join!(ours, Foreign::new(&writer.policy).write_until(&stop))?;
         anyhow::Ok((ours, foreign))
     });
     let races = try_join_all(races).await?;
     let writes: u32 = races.iter().map(|(ours, _)| ours.writes).sum();
     let theirs: usize = races.iter().map(|(_, foreign)| foreign.writes).sum();
-    ensure!(writes >= WRITES && theirs > 2 * usize::try_from(writes)?, "{writes} writes beside {theirs} are no race");
+    ensure!(writes >= wanted && theirs > 2 * usize::try_from(writes)?, "{writes} writes beside {theirs} are no race");
 
     // Then what nobody changed is as it was
-    assert_eq!(try_join_all(writers.iter().map(Writer::untouched)).await?, before);
+    assert_eq!(untouched().await?, before);
+
+    // And ours stands, with all of his that his book has
+    try_join_all(writers.iter().zip(&races).map(|(writer, (_, foreign))| writer.settles(&foreign.book))).await?;
 
     // And what the operator says that it undid is what the other one found undone, but for what a write of his own, begun before and
     // ended long after, put right unseen
@@ -65,7 +76,7 @@ async fn two_thousand_writes_beside_somebody_who_never_stops() -> Result<()> {
     }
     let overwritten: u32 = races.iter().map(|(ours, _)| ours.undone).sum();
     say(format_args!(
-        "{writes} writes of ours beside {theirs} of others: {lost} of their statements lost, {revived} came back, {seen} of these told, \
+        "{kind:?}: {writes} writes of ours beside {theirs} of others: {lost} of their statements lost, {revived} came back, {seen} of these told, \
          {unseen} told and not found; {overwritten} of our writes undone"
     ));
     ensure!(unseen * 10 <= seen, "{unseen} were told beside {seen} that were found");

@@ -1,33 +1,20 @@
-//! The operator's own way of writing a key policy.
+//! The operator's own way of writing a policy.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use futures::{FutureExt as _, future::BoxFuture};
 use secrecy::SecretString;
 use serde_json::json;
 use sharedkey_aws::{
     Access, Aws, CallObserver, Endpoints, KeepError, Keeper, Method, Options, Outcome, TokenError, TokenSource,
 };
-use sharedkey_e2e::{foreign, key_document};
-use sharedkey_engine::{
-    desired,
-    meanwhile::Meanwhile,
-    names::OwnerId,
-    plan::{Action, Step},
-};
-use sharedkey_harness::{
-    StrictAws,
-    aws::{Account, Key},
-};
-use sharedkey_policy::{AccountId, Edit, KeyArn, PolicyDocument, Statement};
+use sharedkey_e2e::has_sid;
+use sharedkey_engine::{desired, meanwhile::Meanwhile, plan::Step};
+use sharedkey_harness::{StrictAws, aws::Account};
+use sharedkey_policy::{AccountId, KeyArn, Statement};
 
-const OWNER_ID: &str = "races";
-const SID: &str = "SharedKey/races/team/orders/partner";
+use crate::policy::{Kind, Policy};
 
 /// Statements of others by their Sids, each of which is made once.
 #[derive(Default)]
@@ -53,7 +40,7 @@ impl Changes {
 /// What a writer has done.
 #[derive(Default)]
 pub(crate) struct Report {
-    /// Writes that changed the key policy.
+    /// Writes that changed the policy.
     pub(crate) writes: u32,
     /// Writes of ours that somebody else's undid as a whole. A sweep would find and mend that.
     pub(crate) undone: u32,
@@ -61,22 +48,20 @@ pub(crate) struct Report {
     pub(crate) seen: Changes,
 }
 
-/// An account with a key, which the operator reaches.
+/// An account with a key or a secret, which the operator reaches.
 pub(crate) struct Writer {
-    pub(crate) account: Account,
-    pub(crate) key: Key,
+    pub(crate) policy: Policy,
     partner: Account,
     aws: Aws,
 }
 
 impl Writer {
-    pub(crate) async fn new(strict: &StrictAws) -> Result<Self> {
+    pub(crate) async fn new(strict: &StrictAws, kind: Kind) -> Result<Self> {
         let (account, partner) = futures::try_join!(strict.account("aws"), strict.account("aws"))?;
-        let key = account.create_key(Some(&key_document(&account))).await?;
         account.create_user("/", "operator").await?;
-        let all =
-            json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "kms:*", "Resource": "*"}]});
-        account.put_user_policy("operator", "keys", &all).await?;
+        let all = json!({"Effect": "Allow", "Action": ["kms:*", "secretsmanager:*"], "Resource": "*"});
+        let all = json!({"Version": "2012-10-17", "Statement": [all]});
+        account.put_user_policy("operator", "policies", &all).await?;
         let operator = account.as_user("operator").await?;
         let aws = Aws::new(Options::default(), Arc::new(Unobserved), Arc::new(NoTokens));
         let url = Some(strict.url().to_owned());
@@ -85,23 +70,23 @@ impl Writer {
             Access {
                 account_id: account.id().parse()?,
                 partition: account.partition().parse()?,
-                default_region: key.region.parse()?,
+                default_region: account.root().region().parse()?,
                 method: Method::Static {
                     access_key_id: operator.credentials().access_key_id.clone(),
                     secret_access_key: operator.credentials().secret_access_key.clone().into(),
                     session_token: None,
                 },
-                endpoints: Endpoints { kms: url.clone(), iam: url.clone(), sts: url, ..Endpoints::default() },
+                endpoints: Endpoints { kms: url.clone(), iam: url.clone(), sts: url.clone(), secrets_manager: url },
             },
         );
-        Ok(Self { account, key, partner, aws })
+        Ok(Self { policy: Policy::new(account, kind).await?, partner, aws })
     }
 
-    /// Shares the key with one action and then with another, until it has written often enough.
+    /// Shares the key or secret with one action and then with another, until it has written often enough.
     pub(crate) async fn write(&self, writes: u32) -> Result<Report> {
         let mut report = Report::default();
         let mut last = Changes::default();
-        for action in ["kms:Decrypt", "kms:Encrypt"].iter().cycle() {
+        for action in self.policy.actions().iter().cycle() {
             let Outcome { changed, meanwhile } = self.aws.apply(&self.step(action)?, &Nowhere, None).await?;
             let last = std::mem::replace(&mut last, Changes::of(&meanwhile));
             if !changed {
@@ -120,30 +105,22 @@ impl Writer {
     }
 
     fn step(&self, action: &str) -> Result<Step> {
-        let statement = json!({
-            "Sid": SID, "Effect": "Allow", "Principal": {"AWS": self.partner.root_arn()}, "Action": action, "Resource": "*",
-        });
-        let document = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
-        let put = PolicyDocument::parse(&document)?.statements().to_vec();
         Ok(Step {
-            account: desired::Account { name: "owner".to_owned(), id: self.account.id().parse()? },
-            action: Action::PutKeyPolicy {
-                key: self.key.arn.parse()?,
-                owner: OWNER_ID.parse::<OwnerId>()?,
-                edit: Edit { put, remove: [].into() },
-                unique_ids: BTreeMap::new(),
-                prune: false,
-            },
+            account: desired::Account { name: "owner".to_owned(), id: self.policy.account.id().parse()? },
+            action: self.policy.action(&self.partner, action)?,
             records: Vec::new(),
             forgets: Vec::new(),
         })
     }
 
-    /// The statements that nobody changes.
-    pub(crate) async fn untouched(&self) -> Result<Vec<String>> {
-        let mut statements = foreign(&self.account.key_policy(&self.key).await?);
-        statements.retain(|statement| !statement.contains("\"Foreign0"));
-        Ok(statements)
+    /// When nobody else writes any more, one look is enough for ours to stand, beside all that they have.
+    pub(crate) async fn settles(&self, theirs: &BTreeSet<String>) -> Result<()> {
+        let _ = self.aws.apply(&self.step(self.policy.actions()[0])?, &Nowhere, None).await?;
+        let document = self.policy.read().await?;
+        let missing: Vec<&String> =
+            theirs.iter().chain([&self.policy.sid]).filter(|sid| !has_sid(&document, sid)).collect();
+        ensure!(missing.is_empty(), "{missing:?} should stand: {document:#}");
+        Ok(())
     }
 }
 
