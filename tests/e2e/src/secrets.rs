@@ -112,9 +112,8 @@ impl Stage {
         if self.owner.account.partition() == "aws-cn" { "cn-northwest-1" } else { "us-west-2" }
     }
 
-    /// Shares a new key of the owner in the other Region as the one of the secrets is.
-    pub async fn share_elsewhere(&self, name: &str, owners: &[&str]) -> Result<Key> {
-        let region = self.other_region();
+    /// Shares a new key of the owner in a Region, as the one of the secrets is.
+    pub async fn share_another(&self, name: &str, region: &str, owners: &[&str]) -> Result<Key> {
         let key = self.owner.account.create_key_in(region, None).await?;
         let mut spec = self.spec_for_secrets(owners);
         merge(&mut spec, json!({"region": region, "key": {"arn": key.arn}}));

@@ -1,10 +1,7 @@
 //! An ExternalSecret that is created, changed and deleted. Its secret is the partner's, under the owner's key.
 
 use anyhow::Result;
-use futures::{
-    FutureExt as _,
-    future::{LocalBoxFuture, try_join_all},
-};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::LocalBoxFuture, stream};
 use sharedkey_api::ExternalSecretStatus;
 use sharedkey_e2e::{History, Home, Stage, is_settled};
 
@@ -86,13 +83,14 @@ impl Act {
         }
     }
 
-    async fn vault(self, stage: Stage) -> Result<Vault> {
-        match self {
-            Self::Copy | Self::MoveCopy | Self::DropCopy | Self::DeleteCopied => Vault::with_copies(stage).await,
-            _ => Vault::new(stage).await,
-        }
+    /// All that the secret ever is.
+    fn all_kept(self) -> Vec<Kept> {
+        self.before().into_iter().chain(self.after()).collect()
     }
 }
+
+/// So many stages are set at once.
+const AT_ONCE: usize = 4;
 
 pub(crate) struct Keeping {
     vault: Vault,
@@ -105,12 +103,12 @@ pub(crate) struct Keeping {
 impl Keeping {
     /// Every act.
     pub(crate) async fn all(home: &Home) -> Result<Vec<Box<dyn Plot>>> {
-        // So many at once do not fit on the stack.
-        try_join_all(Act::ALL.map(|act| Self::new(home, act).boxed_local())).await
+        // All at once would neither fit on the stack nor be ready in time on a busy machine.
+        stream::iter(Act::ALL).map(|act| Self::new(home, act).boxed_local()).buffered(AT_ONCE).try_collect().await
     }
 
     async fn new(home: &Home, act: Act) -> Result<Box<dyn Plot>> {
-        let vault = act.vault(Stage::on(home, "aws").await?).await?;
+        let vault = Vault::new(Stage::on(home, "aws").await?, &act.all_kept()).await?;
         let history = History::from_now_on(vault.stage.secrets());
         Ok(Box::new(Self { vault, act, history, version: None }))
     }

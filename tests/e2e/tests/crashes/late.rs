@@ -41,8 +41,9 @@ async fn what_a_late_write_brings_back_is_taken_away_again() -> Result<()> {
 
 async fn when_a_secret_was_never_seen(home: &Home, partition: &str, goes_along: bool) -> Result<()> {
     // Given an object whose secret is not made: the first call hangs, and no further one arrives
-    let vault = Vault::new(Stage::on(home, partition).await?).await?;
-    let (stage, kept) = (&vault.stage, Kept { goes_along, ..Kept::NEW });
+    let kept = Kept { goes_along, ..Kept::NEW };
+    let vault = Vault::new(Stage::on(home, partition).await?, &[kept]).await?;
+    let stage = &vault.stage;
     let creates = |fault: Fault| calls(stage, fault, "CreateSecret");
     let late = home.world.aws.inject(&creates(Fault::hang(FOR_GOOD)).times(1)).await?;
     let lost = home.world.aws.inject(&creates(Fault::reset())).await?;
@@ -65,7 +66,8 @@ async fn when_a_secret_was_never_seen(home: &Home, partition: &str, goes_along: 
 
 /// A secret that is to have a copy, and a first call for it that hangs; no further one arrives.
 async fn waiting_for_a_copy(home: &Home, partition: &str, kept: Kept) -> Result<(Vault, FaultId)> {
-    let vault = Vault::with_copies(Stage::on(home, partition).await?).await?;
+    let copied = Kept { copy: Some(COPY), ..kept };
+    let vault = Vault::new(Stage::on(home, partition).await?, &[copied]).await?;
     let stage = &vault.stage;
     stage.put_kubernetes_secret("orders", &[("password", FIRST)]).await?;
     vault.keep("orders", kept).await?;
@@ -73,7 +75,7 @@ async fn waiting_for_a_copy(home: &Home, partition: &str, kept: Kept) -> Result<
     let copies = |fault: Fault| calls(stage, fault, "ReplicateSecretToRegions");
     let late = home.world.aws.inject(&copies(Fault::hang(FOR_GOOD)).times(1)).await?;
     let lost = home.world.aws.inject(&copies(Fault::reset())).await?;
-    vault.keep("orders", Kept { copy: Some(COPY), ..kept }).await?;
+    vault.keep("orders", copied).await?;
     struck(home, lost).await?;
     Ok((vault, late))
 }

@@ -64,7 +64,7 @@ const NAME: &str = "orders";
 
 impl Scene {
     async fn new(home: &Home, act: Act, moment: Moment) -> Result<Self> {
-        let vault = Vault::new(Stage::on(home, "aws").await?).await?;
+        let vault = Vault::new(Stage::on(home, "aws").await?, &[Kept::NEW]).await?;
         Ok(Self { vault, act, moment, faults: Vec::new() })
     }
 

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use aws_sdk_secretsmanager::types::{ReplicationStatusType, Tag};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
-use sharedkey_e2e::{Glance, Hands, Stage, key_document, merge};
+use sharedkey_e2e::{Glance, Hands, Stage, merge};
 use sharedkey_harness::aws::{Account, Identity, SecretsManagerClient};
 
 /// Values of the source.
@@ -74,36 +74,26 @@ struct Person {
     policies: BTreeSet<String>,
 }
 
-/// A stage with two shared keys, and all who may read.
+/// A stage with shared keys, and all who may read.
 pub(crate) struct Vault {
     pub(crate) stage: Stage,
     people: Vec<Person>,
 }
 
 impl Vault {
-    pub(crate) async fn new(stage: Stage) -> Result<Self> {
-        Self::with(stage, &[]).await
-    }
-
-    /// With two shared keys for copies, too.
-    pub(crate) async fn with_copies(stage: Stage) -> Result<Self> {
-        Self::with(stage, &[COPY, OTHER_COPY]).await
-    }
-
-    async fn with(stage: Stage, copies: &[&str]) -> Result<Self> {
+    /// With the shared keys that these name.
+    pub(crate) async fn new(stage: Stage, kept: &[Kept]) -> Result<Self> {
         const OWNERS: [&str; 2] = ["Reader", "Second"];
         let stage = stage.keeping_secrets().await?;
         stage.grant_secrets().await?;
         let owner = &stage.owner.account;
         let [reader, other] = [owner.create_role("/", "Reader").await?, owner.create_role("/", "Second").await?];
-        let second = owner.create_key(Some(&key_document(owner))).await?;
-        for (name, key) in [(KEY, &stage.key), (OTHER, &second)] {
-            let mut spec = stage.spec_for_secrets(&OWNERS);
-            merge(&mut spec, json!({"key": {"arn": key.arn}}));
-            stage.share(name, spec).await?;
-            stage.ready(name).await?;
-        }
-        try_join_all(copies.iter().map(|name| stage.share_elsewhere(name, &OWNERS))).await?;
+        stage.share(KEY, stage.spec_for_secrets(&OWNERS)).await?;
+        stage.ready(KEY).await?;
+        let keys = kept.iter().map(|kept| (kept.key, stage.key.region.as_str()));
+        let copies = kept.iter().filter_map(|kept| Some((kept.copy?, stage.other_region())));
+        let more: BTreeSet<(&str, &str)> = keys.filter(|(name, _)| *name != KEY).chain(copies).collect();
+        try_join_all(more.iter().map(|(name, region)| stage.share_another(name, region, &OWNERS))).await?;
         let people = [
             (Who::Role, stage.role.clone(), stage.as_role().await?),
             (Who::Reader, reader.clone(), owner.as_role(&reader).await?),

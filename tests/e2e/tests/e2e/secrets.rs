@@ -77,7 +77,7 @@ impl Scene {
 
     /// A key of the owner in another Region, shared as `copies` like the one of the secrets.
     async fn share_copies(&self) -> Result<Key> {
-        self.stage.share_elsewhere("copies", &["Reader"]).await
+        self.stage.share_another("copies", self.stage.other_region(), &["Reader"]).await
     }
 
     async fn both(&self) -> Result<[Identity; 2]> {
