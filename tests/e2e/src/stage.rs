@@ -241,8 +241,14 @@ impl Stage {
 
     /// Deletes an object and waits until it is gone.
     pub async fn delete(&self, name: &str) -> Result<()> {
-        self.keys().delete(name, &DeleteParams::default()).await?;
+        self.leave(name).await?;
         self.gone(name).await
+    }
+
+    /// Deletes an object.
+    pub async fn leave(&self, name: &str) -> Result<()> {
+        self.keys().delete(name, &DeleteParams::default()).await?;
+        Ok(())
     }
 
     /// Waits until a deleted object is gone.

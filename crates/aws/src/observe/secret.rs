@@ -186,9 +186,8 @@ impl Aws {
 
     /// The keys that the spec names, where their accounts can be entered.
     async fn observe_keys(&self, desired: &DesiredSecret, freshness: Duration) -> BTreeMap<KeyArn, ObservedKey> {
-        let wanted = std::iter::once(&desired.key).chain(desired.replicas.values());
         let wanted: BTreeMap<&KeyArn, &Account> =
-            wanted.filter_map(|key| Some((&key.arn, key.reach.as_ref()?))).collect();
+            desired.usable_keys().filter_map(|key| Some((&key.arn, key.reach.as_ref()?))).collect();
         let keys = wanted.into_iter().map(|(key, account)| async move {
             let arn = key.to_string();
             let (metadata, policy) = futures::join!(

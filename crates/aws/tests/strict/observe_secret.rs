@@ -132,7 +132,7 @@ async fn what_may_not_be_read_is_said_in_its_place() {
 #[tokio::test]
 async fn keys_of_accounts_that_cannot_be_entered_are_not_asked_for() {
     let mut vault = Vault::new().await;
-    vault.desired.key.reach = None;
+    vault.desired.key.as_mut().unwrap().reach = None;
     let key: KeyArn = vault.key_arn();
     assert!(!vault.observe().await.keys.contains_key(&key));
     assert_eq!(vault.owner.calls().await, calls([QUIET[2], QUIET[3]]));

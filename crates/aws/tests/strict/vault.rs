@@ -206,7 +206,7 @@ fn desired(owner: &Tenant, partner: &Tenant, key: &Key, role: &EntityArn) -> Des
         tags: BTreeMap::from([("team".to_owned(), "orders".to_owned())]),
         adopt: false,
         restore: false,
-        key,
+        key: Ok(key),
         has_source: true,
         readers: vec![reader],
         refused: BTreeMap::new(),

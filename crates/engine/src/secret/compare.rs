@@ -207,9 +207,11 @@ fn asked(desired: &DesiredSecret, delegates: &[Delegate<'_>]) -> BTreeSet<Resour
 
 /// What keeps anything from being given at all.
 fn blockers(case: &Case<'_>, owner: &Owner, findings: &[Finding]) -> Vec<Blocker> {
-    let refused = case.desired.refused.values();
-    let mut blockers: Vec<Blocker> =
-        refused.map(|refusal| Blocker { reason: refusal.reason, message: refusal.message.clone() }).collect();
+    let keys = case.desired.keys().filter_map(|key| key.as_ref().err());
+    let mut blockers: Vec<Blocker> = keys
+        .chain(case.desired.refused.values())
+        .map(|refusal| Blocker { reason: refusal.reason, message: refusal.message.clone() })
+        .collect();
     blockers.extend(case.desired.waits.iter().cloned());
     if case.desired.mode == Mode::Enforce {
         blockers.extend(owner.blocker().cloned());

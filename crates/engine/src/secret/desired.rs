@@ -34,8 +34,8 @@ pub struct DesiredSecret {
     pub adopt: bool,
     /// Whether one that is scheduled for deletion is restored.
     pub restore: bool,
-    /// The key that encrypts it.
-    pub key: EncryptionKey,
+    /// The key that encrypts it, or why the spec names none that may be used.
+    pub key: Result<EncryptionKey, Refusal>,
     /// Whether its value is ours.
     pub has_source: bool,
     /// Who may read it, in the order of the spec.
@@ -43,7 +43,7 @@ pub struct DesiredSecret {
     /// Readers of the spec that are refused. What they were given stays as it is.
     pub refused: BTreeMap<String, Refusal>,
     /// The Regions to which it is copied, each with its key.
-    pub replicas: BTreeMap<Region, EncryptionKey>,
+    pub replicas: BTreeMap<Region, Result<EncryptionKey, Refusal>>,
     /// The Kubernetes Secret to which its value is written.
     pub target: Option<String>,
     /// The strictest of the object's own mode and the modes of all accounts that it uses.
@@ -132,6 +132,21 @@ impl DesiredSecret {
     /// The partition of everything that the object is about.
     pub fn partition(&self) -> Partition {
         self.secret.partition()
+    }
+
+    /// The key that encrypts the secret, as far as the spec names one that may be used.
+    pub fn key_arn(&self) -> Option<&KeyArn> {
+        self.key.as_ref().ok().map(|key| &key.arn)
+    }
+
+    /// The keys of the secret and its replicas, and why the spec names none that may be used.
+    pub fn keys(&self) -> impl Iterator<Item = &Result<EncryptionKey, Refusal>> {
+        std::iter::once(&self.key).chain(self.replicas.values())
+    }
+
+    /// Those that may be used.
+    pub fn usable_keys(&self) -> impl Iterator<Item = &EncryptionKey> {
+        self.keys().filter_map(|key| key.as_ref().ok())
     }
 
     /// The tags that say whose the secret is.

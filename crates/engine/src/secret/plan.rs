@@ -140,17 +140,17 @@ impl Planner<'_> {
             // It is made with its value, or not yet.
             SourceReading::Failed(_) => return Vec::new(),
         };
-        if !self.is_open(&resource) {
-            return Vec::new();
-        }
+        let Some(key) = self.desired.key_arn().filter(|_| self.is_open(&resource)) else { return Vec::new() };
         let action = Action::CreateSecret {
             secret: self.desired.secret.clone(),
             token: token.clone(),
             description: self.desired.description.clone(),
-            key: self.desired.key.arn.clone(),
+            key: key.clone(),
             tags: self.desired.all_tags(),
         };
-        let mut records = vec![self.secret_target(None), self.key_target(), self.tags_target()];
+        let mut records = vec![self.secret_target(None)];
+        records.extend(self.key_target());
+        records.push(self.tags_target());
         records.extend(self.description_target());
         records.extend(token.map(|token| self.value_target(token)));
         // What stood on an earlier secret of the name went with it.
@@ -204,11 +204,11 @@ impl Planner<'_> {
     fn update(&self, described: &Described) -> Option<Step> {
         let description =
             self.desired.description.clone().filter(|_| self.is_open(&self.desired.aspect(Aspect::Description)));
-        let key = self.is_due(&self.desired.aspect(Aspect::Key)).then(|| self.desired.key.arn.clone());
+        let key = self.desired.key_arn().filter(|_| self.is_due(&self.desired.aspect(Aspect::Key))).cloned();
         if description.is_none() && key.is_none() {
             return None;
         }
-        let mut records: Vec<Target> = key.iter().map(|_| self.key_target()).collect();
+        let mut records: Vec<Target> = key.iter().filter_map(|_| self.key_target()).collect();
         records.extend(description.as_ref().and_then(|_| self.description_target()));
         Some(self.step(Action::UpdateSecret { secret: described.arn.clone(), description, key }, records))
     }
@@ -243,7 +243,8 @@ impl Planner<'_> {
     /// A copy under another key is deleted and made anew, for AWS lets nobody change its key.
     fn copies(&self, described: &Described) -> Vec<Step> {
         let due = self.desired.replicas.iter().filter(|(region, _)| self.is_due(&self.desired.replica_in(region)));
-        let wanted: BTreeMap<_, _> = due.map(|(region, key)| (region.clone(), key.arn.clone())).collect();
+        let wanted: BTreeMap<_, _> =
+            due.filter_map(|(region, key)| Some((region.clone(), key.as_ref().ok()?.arn.clone()))).collect();
         let stale: BTreeSet<_> =
             wanted.keys().filter(|region| described.replicas.contains_key(region)).cloned().collect();
         let mut steps = Vec::new();

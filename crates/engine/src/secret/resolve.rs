@@ -60,7 +60,8 @@ pub struct Referenced<'a> {
     pub deleting: bool,
 }
 
-/// Resolves an object. One that is refused in part after it has given something is resolved without the readers that are refused.
+/// Resolves an object. One that is refused in part after it has given something is resolved without the keys and readers that are
+/// refused, so that what left its spec is taken back all the same.
 pub fn resolve(input: &Input<'_>) -> Result<DesiredSecret, Refusal> {
     let scope = Scope {
         namespace: Namespace { name: &input.object.namespace, labels: input.namespace_labels },
@@ -76,7 +77,7 @@ pub fn resolve(input: &Input<'_>) -> Result<DesiredSecret, Refusal> {
     let secret = resolver.secret(&account, account_spec, region)?;
     let keys = Keys { input, scope: &resolver.scope, account: &account, spec: account_spec };
     let mut waits = Vec::new();
-    let key = keys.resolve("", &spec.key, secret.region(), &mut waits)?;
+    let key = resolver.later(keys.resolve("", &spec.key, secret.region(), &mut waits))?;
     let mut replicas = BTreeMap::new();
     for (index, replica) in spec.replicas.iter().enumerate() {
         let field = format!("replicas[{index}].");
@@ -90,16 +91,14 @@ pub fn resolve(input: &Input<'_>) -> Result<DesiredSecret, Refusal> {
                 ),
             );
         }
-        let key = keys.resolve(&field, &replica.key, &region, &mut waits)?;
+        let key = resolver.later(keys.resolve(&field, &replica.key, &region, &mut waits))?;
         replicas.insert(region, key);
     }
     let (mut readers, mut refused) = (Vec::new(), BTreeMap::new());
     for (index, reader) in spec.readers.iter().enumerate() {
         let field = format!("readers[{index}] ({})", reader.name);
-        match resolver.reader(&field, reader, &account, &secret) {
+        match resolver.later(resolver.reader(&field, reader, &account, &secret))? {
             Ok(reader) => readers.push(reader),
-            Err(refusal) if input.record.targets.is_empty() => return Err(refusal),
-            // What was given before is still looked after, as for a SharedKey.
             Err(refusal) => drop(refused.insert(reader.name.clone(), refusal)),
         }
     }
@@ -138,6 +137,14 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
+    /// A part that is refused refuses the object, until it has given something: that is still looked after, as for a SharedKey.
+    fn later<T>(&self, part: Result<T, Refusal>) -> Result<Result<T, Refusal>, Refusal> {
+        match part {
+            Err(refusal) if self.input.record.targets.is_empty() => Err(refusal),
+            part => Ok(part),
+        }
+    }
+
     fn secret(&self, account: &Account, spec: &api::AwsAccountSpec, region: Region) -> Result<SecretName, Refusal> {
         let name = &self.input.spec.secret_name;
         let secret = SecretName::new(region, account.id.clone(), name)

@@ -87,7 +87,7 @@ impl World {
                 tags: BTreeMap::from([("team".to_owned(), "orders".to_owned())]),
                 adopt: false,
                 restore: false,
-                key: key(KEY),
+                key: Ok(key(KEY)),
                 has_source: true,
                 readers: vec![reader("partner", &shared::account("partner", "444455556666"), &[APP, ANNA])],
                 refused: BTreeMap::new(),
@@ -116,7 +116,7 @@ impl World {
     /// Beside it, a copy in another Region and a Kubernetes Secret with the value.
     pub(crate) fn complete() -> Self {
         let mut world = Self::fresh();
-        world.desired.replicas.insert("us-east-1".parse().unwrap(), key(REPLICA_KEY));
+        world.desired.replicas.insert("us-east-1".parse().unwrap(), Ok(key(REPLICA_KEY)));
         world.desired.target = Some("db-copy".into());
         world.aws.target = TargetReading::Missing;
         world.settle();

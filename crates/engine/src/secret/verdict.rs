@@ -8,7 +8,7 @@ use sharedkey_policy::{
 };
 
 use super::{
-    desired::{DesiredReader, DesiredSecret, EncryptionKey},
+    desired::{DesiredReader, DesiredSecret},
     observed::{Described, ObservedKey, ObservedSecret, SecretKey},
 };
 use crate::{
@@ -206,7 +206,9 @@ impl Subject<'_> {
             }
         };
         let Some(ObservedKey { metadata, policy }) = self.observed.keys.get(key) else {
-            let why = if self.wanted_keys().any(|wanted| &wanted.arn == key) {
+            let why = if let Err(refusal) = &self.desired.key {
+                format!("the secret is encrypted with {key}, and the spec names no key that may be used: {refusal}")
+            } else if self.desired.usable_keys().any(|wanted| &wanted.arn == key) {
                 format!("no AwsAccount here reaches account {}, so the policy of {key} cannot be read", key.account())
             } else {
                 format!("the secret is encrypted with {key}, which the spec does not name, so its policy is not read")
@@ -247,14 +249,9 @@ impl Subject<'_> {
         }
     }
 
-    /// The keys of the secret and its replicas.
-    fn wanted_keys(&self) -> impl Iterator<Item = &EncryptionKey> {
-        std::iter::once(&self.desired.key).chain(self.desired.replicas.values())
-    }
-
     /// Who can mend the key's half. It stands in front, where the bound of the text does not cut it off.
     fn advice(&self, key: &KeyArn, half: Half) -> String {
-        let mut keys = self.wanted_keys().filter(|wanted| &wanted.arn == key);
+        let mut keys = self.desired.usable_keys().filter(|wanted| &wanted.arn == key);
         let shared = keys.find_map(|wanted| wanted.shared_key.as_ref());
         match (half, shared) {
             (Half::Boundary | Half::ExplicitDeny, _) => String::new(),

@@ -8,6 +8,7 @@ mod halves;
 mod keys;
 mod opened;
 mod readers;
+mod refused;
 mod replicas;
 
 use anyhow::{Context as _, Result, ensure};

@@ -38,8 +38,7 @@ impl Case<'_> {
     /// The keys of the secret and its replicas, each once.
     fn keys(&self) -> Vec<&EncryptionKey> {
         let mut seen = BTreeSet::new();
-        let all = std::iter::once(&self.desired.key).chain(self.desired.replicas.values());
-        all.filter(|key| seen.insert(&key.arn)).collect()
+        self.desired.usable_keys().filter(|key| seen.insert(&key.arn)).collect()
     }
 
     /// What KMS says of a key, if it could be asked and knows it.
@@ -98,8 +97,7 @@ pub(super) fn incapable(case: &Case<'_>) -> Vec<Blocker> {
 
 /// `KeyChanged`
 pub(super) fn changed(case: &Case<'_>) -> Vec<Finding> {
-    let Some(described) = case.described else { return Vec::new() };
-    let wanted = &case.desired.key.arn;
+    let (Some(described), Some(wanted)) = (case.described, case.desired.key_arn()) else { return Vec::new() };
     if described.key == SecretKey::Key(wanted.clone()) {
         return Vec::new();
     }
@@ -119,10 +117,8 @@ pub(super) fn changed(case: &Case<'_>) -> Vec<Finding> {
 /// `VersionsOnOldKey`: AWS moves them, but not if the caller may not use `kms:Encrypt` on the new key, and then says nothing (D§5.4).
 pub(super) fn versions(case: &Case<'_>) -> Vec<Finding> {
     let (Some(described), Some(Ok(versions))) = (case.described, &case.observed.versions) else { return Vec::new() };
-    if described.key != SecretKey::Key(case.desired.key.arn.clone()) {
-        return Vec::new();
-    }
-    let old: Vec<&Version> = on_old_key(case, versions);
+    let Some(wanted) = case.desired.key_arn().filter(|key| is_key(described, key)) else { return Vec::new() };
+    let old: Vec<&Version> = on_old_key(wanted, versions);
     let Some(first) = old.first() else { return Vec::new() };
     let named: Vec<String> = old.iter().map(|version| labelled(version)).collect();
     let keys: BTreeSet<String> = old.iter().flat_map(|version| &version.keys).map(ToString::to_string).collect();
@@ -130,15 +126,14 @@ pub(super) fn versions(case: &Case<'_>) -> Vec<Finding> {
     let (versions, are) = if old.len() == 1 { ("version", "is") } else { ("versions", "are") };
     // What to do comes first: the bound of the text cuts off what is behind.
     let message = format!(
-        "let the operator's role use kms:Encrypt on {}, and keep the old key until then: {versions} {} of secret {} {are} still encrypted \
-         with {}",
-        case.desired.key.arn,
+        "let the operator's role use kms:Encrypt on {wanted}, and keep the old key until then: {versions} {} of secret {} {are} still \
+         encrypted with {}",
         few(&named, NAMED),
         described.arn,
         few(&keys, NAMED),
     );
     vec![Finding {
-        expected: Some(case.desired.key.arn.to_string()),
+        expected: Some(wanted.to_string()),
         observed: Some(few(&keys, NAMED)),
         ..case.finding(
             DriftKind::VersionsOnOldKey,
@@ -154,24 +149,29 @@ fn labelled(version: &Version) -> String {
     format!("{} ({})", version.id, version.stages.iter().cloned().collect::<Vec<_>>().join(", "))
 }
 
-fn on_old_key<'a>(case: &Case<'_>, versions: &'a [Version]) -> Vec<&'a Version> {
-    let wanted = SecretKey::Key(case.desired.key.arn.clone());
+fn is_key(described: &Described, key: &KeyArn) -> bool {
+    described.key == SecretKey::Key(key.clone())
+}
+
+fn on_old_key<'a>(wanted: &KeyArn, versions: &'a [Version]) -> Vec<&'a Version> {
+    let wanted = SecretKey::Key(wanted.clone());
     let in_use = |version: &&Version| version.stages.iter().any(|stage| IN_USE.contains(&stage.as_str()));
     versions.iter().filter(in_use).filter(|version| !version.keys.contains(&wanted)).collect()
 }
 
 /// Whether the versions have to be listed: the key or the labelled versions are not those of the last time that all was well.
 pub fn versions_due(desired: &DesiredSecret, described: &Described, record: &Record) -> bool {
-    let settled = described.key == SecretKey::Key(desired.key.arn.clone()) && described.deletion.is_none();
-    settled && !in_use(described).is_empty() && record.versions.as_ref() != Some(&fingerprint(desired, described))
+    let settled = |key: &&KeyArn| is_key(described, key) && described.deletion.is_none();
+    let key = desired.key_arn().filter(settled).filter(|_| !in_use(described).is_empty());
+    key.is_some_and(|key| record.versions.as_ref() != Some(&fingerprint(key, described)))
 }
 
 /// What the ledger is to know of key and versions.
 pub(super) fn checked(case: &Case<'_>) -> Option<String> {
-    let described = case.described?;
+    let (described, key) = (case.described?, case.desired.key_arn()?);
     match &case.observed.versions {
-        Some(Ok(versions)) if changed(case).is_empty() && on_old_key(case, versions).is_empty() => {
-            Some(fingerprint(case.desired, described))
+        Some(Ok(versions)) if is_key(described, key) && on_old_key(key, versions).is_empty() => {
+            Some(fingerprint(key, described))
         }
         _ => None,
     }
@@ -181,8 +181,8 @@ fn in_use(described: &Described) -> Vec<&str> {
     IN_USE.iter().filter_map(|stage| described.version(stage)).collect()
 }
 
-fn fingerprint(desired: &DesiredSecret, described: &Described) -> String {
-    let key = desired.key.arn.to_string();
+fn fingerprint(key: &KeyArn, described: &Described) -> String {
+    let key = key.to_string();
     let parts: Vec<&str> = [key.as_str()].into_iter().chain(in_use(described)).collect();
     digest(&parts)
 }

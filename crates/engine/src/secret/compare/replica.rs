@@ -13,6 +13,8 @@ pub(super) fn replicas(case: &Case<'_>) -> Vec<Finding> {
     let Some(described) = case.described else { return Vec::new() };
     let mut findings = Vec::new();
     for (region, key) in &case.desired.replicas {
+        let is_other = |found: &SecretKey| key.as_ref().is_ok_and(|key| *found != SecretKey::Key(key.arn.clone()));
+        let key = key.as_ref().map_or_else(|_| "its key".to_owned(), |key| key.arn.to_string());
         let (resource, lagging) =
             (case.desired.replica_in(region), described.lagging.contains(&Lag::Replica(region.clone())));
         let (kind, cause, expected, observed, message) = match described.replicas.get(region) {
@@ -23,14 +25,14 @@ pub(super) fn replicas(case: &Case<'_>) -> Vec<Finding> {
                 "no replica".to_owned(),
                 format!("secret {} has no replica in Region {region}; nobody can read it there", described.arn),
             ),
-            Some(found) if found.key != SecretKey::Key(key.arn.clone()) => (
+            Some(found) if is_other(&found.key) => (
                 DriftKind::ReplicaChanged,
                 case.part_cause(&resource, &found.key.to_string(), lagging),
-                key.arn.to_string(),
+                key.clone(),
                 found.key.to_string(),
                 format!(
-                    "the replica of secret {} in Region {region} is encrypted with {}, not with {}",
-                    described.arn, found.key, key.arn
+                    "the replica of secret {} in Region {region} is encrypted with {}, not with {key}",
+                    described.arn, found.key
                 ),
             ),
             Some(found) if found.status == "Failed" => (
@@ -39,10 +41,9 @@ pub(super) fn replicas(case: &Case<'_>) -> Vec<Finding> {
                 "InSync".to_owned(),
                 found.status.clone(),
                 format!(
-                    "AWS could not replicate secret {} to Region {region}: {}; the operator's role has to be able to use {}",
+                    "AWS could not replicate secret {} to Region {region}: {}; the operator's role has to be able to use {key}",
                     described.arn,
                     found.message.as_deref().unwrap_or("it does not say why"),
-                    key.arn
                 ),
             ),
             Some(_) => continue,

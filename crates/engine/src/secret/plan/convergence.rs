@@ -70,10 +70,10 @@ impl Wish {
         world.desired.description = self.described.then(|| "Login".to_owned());
         world.desired.has_source = self.value.is_some();
         world.source = self.value.map_or(SourceReading::NotStated, |digit| SourceReading::Value(fingerprint(digit)));
-        world.desired.key = key(if self.other_key { OTHER_KEY } else { KEY });
+        world.desired.key = Ok(key(if self.other_key { OTHER_KEY } else { KEY }));
         world.desired.replicas.clear();
         if self.replicated {
-            world.desired.replicas.insert("us-east-1".parse().unwrap(), key(REPLICA_KEY));
+            world.desired.replicas.insert("us-east-1".parse().unwrap(), Ok(key(REPLICA_KEY)));
         }
         world.desired.target = self.target.then(|| "db-copy".to_owned());
         if self.target && world.aws.target == TargetReading::NotStated {

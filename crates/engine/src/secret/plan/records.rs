@@ -32,8 +32,8 @@ impl Planner<'_> {
         self.record(self.desired.resource(), arn.map(ToString::to_string).unwrap_or_default())
     }
 
-    pub(super) fn key_target(&self) -> Target {
-        self.record(self.desired.aspect(Aspect::Key), self.desired.key.arn.to_string())
+    pub(super) fn key_target(&self) -> Option<Target> {
+        Some(self.record(self.desired.aspect(Aspect::Key), self.desired.key_arn()?.to_string()))
     }
 
     pub(super) fn description_target(&self) -> Option<Target> {
@@ -51,7 +51,7 @@ impl Planner<'_> {
     }
 
     pub(super) fn replica_target(&self, region: &Region) -> Option<Target> {
-        let key = self.desired.replicas.get(region)?;
+        let key = self.desired.replicas.get(region)?.as_ref().ok()?;
         Some(self.record(self.desired.replica_in(region), key.arn.to_string()))
     }
 
@@ -91,7 +91,8 @@ impl Planner<'_> {
         let Some(described) = self.observed.described().filter(|described| described.deletion.is_none()) else {
             return Vec::new();
         };
-        let mut standing = vec![self.key_target(), self.tags_target()];
+        let mut standing = vec![self.tags_target()];
+        standing.extend(self.key_target());
         // One that is only to be taken over becomes ours with its tags.
         if !self.comparison.adopting {
             standing.push(self.secret_target(Some(&described.arn)));
@@ -100,11 +101,11 @@ impl Planner<'_> {
         if let (SourceReading::Value(_), Some(current)) = (&self.observed.source, described.current()) {
             standing.push(self.value_target(current.to_owned()));
         }
-        let wanted = |region: &&Region| {
-            let key = self.desired.replicas.get(*region).map(|key| SecretKey::Key(key.arn.clone()));
+        let copied = self.desired.replicas.iter().filter(|(region, key)| {
+            let key = key.as_ref().ok().map(|key| SecretKey::Key(key.arn.clone()));
             described.replicas.get(*region).map(|found| &found.key) == key.as_ref()
-        };
-        standing.extend(self.desired.replicas.keys().filter(wanted).filter_map(|region| self.replica_target(region)));
+        });
+        standing.extend(copied.filter_map(|(region, _)| self.replica_target(region)));
         if self.observed.document().is_some() {
             let statements = self.comparison.statements.iter();
             standing.extend(statements.map(|wanted| self.statement_target(wanted, &wanted.statement)));

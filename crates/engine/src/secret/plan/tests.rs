@@ -1,5 +1,6 @@
 use insta::assert_snapshot;
 use sharedkey_api::{Mode, conditions::Reason};
+use sharedkey_policy::Region;
 
 use super::*;
 use crate::{
@@ -7,10 +8,12 @@ use crate::{
     desired::Delegation,
     ledger::CONTENDED_WITHIN,
     problem::{Class, Trouble},
+    resolve::{Refusal, refuse},
     secret::{
+        desired::EncryptionKey,
         observed::{SecretKey, TargetReading},
         revoke::{Deletion, departed, unshare},
-        testing::{APP, FOREIGN, KEY, OTHER_KEY, REPLICA_KEY, World, fingerprint, key, page, reader},
+        testing::{ANNA, APP, FOREIGN, KEY, OTHER_KEY, REPLICA_KEY, World, fingerprint, key, page, reader},
     },
 };
 
@@ -37,7 +40,7 @@ fn what_is_in_place_needs_nothing() {
 #[test]
 fn the_first_time_the_secret_is_made_before_anything_names_it() {
     let mut world = World::fresh();
-    world.desired.replicas.insert("us-east-1".parse().unwrap(), key(REPLICA_KEY));
+    world.desired.replicas.insert("us-east-1".parse().unwrap(), Ok(key(REPLICA_KEY)));
     world.desired.target = Some("db-copy".into());
     world.aws.target = TargetReading::Missing;
     assert_snapshot!(pages(&world.settle()));
@@ -128,7 +131,7 @@ fn each_new_value_is_one_version_even_when_an_old_one_comes_back() {
 fn versions_that_aws_did_not_move_are_tried_again_and_not_for_ever() {
     let mut world = World::settled();
     world.aws.may_encrypt = false;
-    world.desired.key = key(OTHER_KEY);
+    world.desired.key = Ok(key(OTHER_KEY));
     world.settle();
     for _ in 0..3 {
         world.now += 60;
@@ -163,6 +166,34 @@ fn a_principal_that_left_a_reader_is_taken_out_while_something_blocks() {
     world.settle();
     assert!(!world.policy_text().contains(APP), "{}", world.policy_text());
     assert!(world.entity(APP).inline.is_empty());
+}
+
+/// A SharedKey that the spec names is missing.
+fn no_key() -> Result<EncryptionKey, Refusal> {
+    refuse(Reason::SharedKeyNotFound, "sharedKeyRef: …")
+}
+
+#[test]
+fn while_the_key_is_refused_what_left_the_spec_is_taken_away_and_nothing_is_given() {
+    let mut world = World::complete();
+    let region: Region = "us-east-1".parse().unwrap();
+    (world.desired.key, world.desired.description) = (no_key(), Some("Another one".into()));
+    world.desired.replicas.insert(region.clone(), no_key());
+    world.source = SourceReading::Value(fingerprint('b'));
+    world.partner().principals.remove(0);
+    world.settle();
+    assert!(!world.policy_text().contains(APP) && world.policy_text().contains(ANNA), "{}", world.policy_text());
+    assert!(world.entity(APP).inline.is_empty() && !world.entity(ANNA).inline.is_empty());
+    // The copy is still asked for, and value and description wait for the key.
+    let before = World::complete();
+    assert!(world.secret().replicas.contains_key(&region));
+    assert_eq!(world.secret().stages, before.aws.secret.as_ref().unwrap().stages);
+    assert_eq!(world.secret().description, before.desired.description);
+
+    world.desired.replicas.clear();
+    world.settle();
+    assert_eq!(world.secret().replicas.len(), 0);
+    assert_eq!(world.plan().plan.blockers.first().map(|blocker| blocker.reason), Some(Reason::SharedKeyNotFound));
 }
 
 #[test]

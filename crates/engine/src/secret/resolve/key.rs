@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use sharedkey_api::{self as api, AwsAccountSpec, conditions::Reason};
-use sharedkey_policy::{KeyArn, Region};
+use sharedkey_policy::{KeyArn, Region, SecretArn};
 
 use super::{Input, Referenced, writer};
 use crate::{
     accounts::{Wanted, account_id, allows, opens, partition},
     desired::{Account, Desired, KeySource},
+    ledger::Resource,
     names::ObjectName,
     plan::Blocker,
     resolve::{self, Refusal, parse, refuse, scope::Scope},
@@ -84,15 +85,16 @@ impl Keys<'_> {
                 format!("{field}: SharedKey {name:?} has not found its key yet; see its conditions"),
             );
         };
-        if let Some(identity) = self.input.identity {
-            waits.extend(writer::obstacle(
-                &writer::Writer { identity, account: self.account, field, name },
-                &desired,
-                &arn,
-                referenced.status,
-            ));
-        }
+        let secret = self.secret().filter(|secret| secret.region() == arn.region());
+        let writer = writer::Writer { identity: self.input.identity, account: self.account, secret, field, name };
+        waits.extend(writer::obstacle(&writer, &desired, &arn, referenced.status));
         Ok(EncryptionKey { arn, reach: Some(desired.key.account), shared_key: Some(name.to_owned()) })
+    }
+
+    /// The secret, once the ledger has learnt its ARN.
+    fn secret(&self) -> Option<SecretArn> {
+        let known = self.input.record.targets.iter().find(|target| matches!(target.resource, Resource::Secret { .. }));
+        known?.fingerprint.parse().ok()
     }
 
     fn desired(&self, name: &str, referenced: &Referenced<'_>) -> Result<Desired, Refusal> {

@@ -7,6 +7,8 @@ use crate::{
     desired::Delegation,
 };
 
+/// The secret, once it exists.
+const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:444455556666:secret:team/db-AbCdEf";
 const WRITER: &str = "arn:aws:sts::444455556666:assumed-role/Operator/sharedkey-operator";
 
 /// Changes of the base case: JSON pointers and what stands there instead; null takes it out.
@@ -124,8 +126,9 @@ fn what_is_allowed_is_resolved() {
     let desired = accepted(&[]);
     assert_eq!(desired.secret.to_string(), "arn:aws:secretsmanager:eu-west-1:444455556666:secret:team/db");
     assert_eq!((desired.mode, desired.adopt, desired.has_source), (Mode::Enforce, false, true));
-    assert_eq!(desired.key.arn.to_string(), KEY);
-    assert_eq!(desired.key.reach.map(|reach| reach.name), Some("owner".to_owned()));
+    let key = desired.key.as_ref().unwrap();
+    assert_eq!(key.arn.to_string(), KEY);
+    assert_eq!(key.reach.as_ref().map(|reach| reach.name.as_str()), Some("owner"));
     assert_eq!(desired.waits, []);
     let [apps] = &desired.readers[..] else { panic!("one reader") };
     assert_eq!((apps.account.as_str(), apps.delegation), ("111122223333", Delegation::InlinePolicy));
@@ -226,7 +229,33 @@ fn a_shared_key_that_is_not_there_or_not_ready_is_waited_for() {
         ("/accounts/owner/allow/0/keys/-", json!("alias/*")),
         ("/keyRecord/key", json!(KEY)),
     ]);
-    assert_eq!(pinned.key.arn.to_string(), KEY);
+    assert_eq!(pinned.key.unwrap().arn.to_string(), KEY);
+}
+
+#[test]
+fn a_key_that_is_refused_later_leaves_the_rest_to_be_looked_after() {
+    let target = json!({
+        "resource": {"type": "secret", "secret": "arn:aws:secretsmanager:eu-west-1:444455556666:secret:team/db"},
+        "consumer": "", "accountRef": "partner", "state": "Applied", "fingerprint": "",
+    });
+    let given = ("/record/targets", json!([target]));
+    let copies =
+        ("/spec/replicas", json!([{"region": "us-east-1", "kmsKeyArn": KEY.replace("eu-west-1", "us-east-1")}]));
+    for (change, reason) in [
+        (("/spec/sharedKeyRef/name", json!("other")), Reason::SharedKeyNotFound),
+        (("/deleting", json!(true)), Reason::SharedKeyNotReady),
+        (("/key/key", json!({"alias": "alias/orders"})), Reason::SharedKeyNotReady),
+        (("/key/region", json!("us-east-1")), Reason::SharedKeyNotReady),
+    ] {
+        let desired = accepted(&[given.clone(), change]);
+        assert_eq!(desired.key.as_ref().unwrap_err().reason, reason);
+        assert_eq!((desired.readers.len(), desired.usable_keys().count()), (1, 0));
+    }
+    // A namespace for which nobody has opened the key does not get it asked about.
+    let desired = accepted(&[given, copies]);
+    let refused = desired.replicas.values().filter_map(|key| key.as_ref().err());
+    assert_eq!(refused.map(|refusal| refusal.reason).collect::<Vec<_>>(), [Reason::NotAllowed]);
+    assert_eq!(desired.usable_keys().map(|key| key.arn.to_string()).collect::<Vec<_>>(), [KEY]);
 }
 
 #[test]
@@ -254,15 +283,15 @@ fn a_key_is_of_the_secrets_own_region() {
         ("/spec/replicas", replica),
         ("/accounts/partner/allow/0/keys/-", json!("arn:aws:kms:us-east-1:*:key/*")),
     ]);
-    assert_eq!(desired.replicas.values().map(|key| key.arn.to_string()).collect::<Vec<_>>(), [other]);
+    assert_eq!(desired.replicas.into_values().map(|key| key.unwrap().arn.to_string()).collect::<Vec<_>>(), [other]);
 }
 
 #[test]
 fn a_key_by_its_arn_is_read_through_an_account_that_the_namespace_may_use() {
     let plain = [("/spec/sharedKeyRef", Value::Null), ("/spec/kmsKeyArn", json!(KEY))];
-    assert_eq!(accepted(&plain).key.reach.map(|reach| reach.name), Some("owner".to_owned()));
+    assert_eq!(accepted(&plain).key.unwrap().reach.map(|reach| reach.name), Some("owner".to_owned()));
     let closed = [plain.as_slice(), &[("/accounts/owner/allow/0/keys", json!([]))]].concat();
-    assert_eq!(accepted(&closed).key.reach, None);
+    assert_eq!(accepted(&closed).key.unwrap().reach, None);
 }
 
 fn waits(changes: Changes<'_>) -> Vec<(Reason, String)> {
@@ -281,30 +310,57 @@ fn the_operators_own_role_has_to_be_a_consumer_and_is_never_added_silently() {
                 "sharedKeyRef: the operator writes secrets of account 444455556666 as arn:aws:iam::444455556666:role/Operator, and SharedKey \
                  \"orders\" does not let it use kms:Decrypt, kms:Encrypt, kms:GenerateDataKey on {KEY}, which AWS asks of whoever writes a \
                  secret; add arn:aws:iam::444455556666:role/Operator to the principals of a consumer of account 444455556666 there, with \
-                 access: EncryptDecrypt"
+                 access: EncryptDecrypt and no conditions that Secrets Manager does not meet"
             )
         )]
     );
     for changes in [
         [("/key/consumers/0/access", json!("Decrypt"))],
         [("/key/consumers/0/conditions", json!({"viaServices": ["s3"]}))],
+        [("/key/consumers/0/conditions", json!({"encryptionContext": {"tenant": "a"}}))],
+        // Nobody knows its ARN before it exists.
+        [("/key/consumers/0/conditions", json!({"encryptionContext": {"SecretARN": SECRET}}))],
     ] {
         assert_eq!(waits(&changes).first().map(|wait| wait.0), Some(Reason::WriterNotConsumer), "{changes:?}");
     }
+    let known = json!({
+        "resource": {"type": "secret", "secret": "arn:aws:secretsmanager:eu-west-1:444455556666:secret:team/db"},
+        "consumer": "", "accountRef": "partner", "state": "Applied", "fingerprint": SECRET,
+    });
+    let others = json!({"encryptionContext": {"SecretARN": format!("{SECRET}X")}});
+    let found = waits(&[("/key/consumers/0/conditions", others), ("/record/targets", json!([known]))]);
+    assert_eq!(found.first().map(|wait| wait.0), Some(Reason::WriterNotConsumer), "it is about another secret");
     for changes in [
         vec![("/key/consumers/0/conditions", json!({"viaServices": ["secretsmanager"]}))],
         // Whoever has the whole account's trust is a matter of that account's policies.
         vec![
-            ("/key/consumers/0/principals", alone.clone()),
+            ("/key/consumers/0/principals", alone),
             ("/key/consumers/0/trust", json!("Account")),
             ("/accounts/owner/sharing", json!({"allowAccountScope": true})),
             ("/accounts/partner/allow/0/principals/-", json!("root")),
         ],
-        // Nobody knows yet as whom the operator writes.
-        vec![("/key/consumers/0/principals", alone), ("/identity", Value::Null)],
+        vec![
+            ("/key/consumers/0/conditions", json!({"encryptionContext": {"secretarn": SECRET}})),
+            ("/record/targets", json!([known])),
+        ],
     ] {
         assert_eq!(waits(&changes), [], "{changes:?}");
     }
+}
+
+#[test]
+fn whether_the_operator_may_write_is_not_taken_for_granted_before_it_is_known_who_it_is() {
+    let found = waits(&[("/identity", Value::Null)]);
+    let [(Reason::AccountNotReady, message)] = &found[..] else { panic!("{found:?}") };
+    assert!(message.contains("AwsAccount \"partner\""), "{message}");
+    let own = KEY.replace("111122223333", "444455556666");
+    let in_its_own_account = [
+        ("/identity", Value::Null),
+        ("/key/accountRef/name", json!("partner")),
+        ("/key/key/arn", json!(own)),
+        ("/key/consumers", json!([])),
+    ];
+    assert_eq!(waits(&in_its_own_account), []);
 }
 
 #[test]
@@ -323,7 +379,7 @@ fn a_key_of_the_secrets_own_account_is_a_matter_of_its_own_policies() {
         ("/key/key/arn", json!(own)),
         ("/key/consumers", json!([])),
     ]);
-    assert_eq!((desired.key.arn.to_string(), desired.waits.len()), (own, 0));
+    assert_eq!((desired.key.unwrap().arn.to_string(), desired.waits.len()), (own, 0));
 }
 
 #[test]

@@ -3,10 +3,10 @@
 //! It is never added silently: the message names the principal that the SharedKey lacks.
 
 use sharedkey_api::{SharedKeyStatus, VerdictValue, conditions::Reason};
-use sharedkey_policy::{EntityArn, EntityKind, KeyArn, action_matches};
+use sharedkey_policy::{EntityArn, EntityKind, KeyArn, SecretArn, action_matches};
 
 use crate::{
-    desired::{Account, Desired, DesiredConsumer, Trust},
+    desired::{Account, Conditions, Desired, DesiredConsumer, Trust},
     plan::Blocker,
 };
 
@@ -15,10 +15,12 @@ const ACTIONS: [&str; 3] = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
 
 /// Who writes, and where the spec names the key.
 pub(super) struct Writer<'a> {
-    /// As AWS shows it: a session of a role, or a user.
-    pub(super) identity: &'a str,
+    /// As AWS shows it: a session of a role, or a user. None before the account was entered.
+    pub(super) identity: Option<&'a str>,
     /// The account of the secret.
     pub(super) account: &'a Account,
+    /// The secret, if it is known already.
+    pub(super) secret: Option<SecretArn>,
     /// The field that names the `SharedKey`.
     pub(super) field: &'a str,
     /// The name of the `SharedKey`.
@@ -32,28 +34,35 @@ pub(super) fn obstacle(
     key: &KeyArn,
     status: Option<&SharedKeyStatus>,
 ) -> Option<Blocker> {
-    let account = &writer.account.id;
-    let principal = Principal::of(writer.identity)?;
+    let Writer { identity, account: Account { id: account, name: way }, field, name, secret } = writer;
     if key.account() == account {
         return None;
     }
+    let Some(principal) = identity.and_then(Principal::of) else {
+        return Some(Blocker {
+            reason: Reason::AccountNotReady,
+            message: format!(
+                "{field}: it is not known yet as whom the operator enters account {account}, so neither is whether SharedKey {name:?} lets \
+                 it use {key}; see the conditions of AwsAccount {way:?}"
+            ),
+        });
+    };
     let consumers: Vec<&DesiredConsumer> = desired
         .consumers
         .iter()
-        .filter(|consumer| &consumer.account == account && principal.is_let_in(consumer))
+        .filter(|consumer| &consumer.account == account && principal.is_let_in(consumer, secret.as_ref()))
         .collect();
     let may = |action: &str| {
         consumers.iter().any(|consumer| consumer.actions.iter().any(|pattern| action_matches(pattern, action)))
     };
     let lacks: Vec<&str> = ACTIONS.into_iter().filter(|action| !may(action)).collect();
-    let Writer { field, name, .. } = writer;
     if !lacks.is_empty() {
         return Some(Blocker {
             reason: Reason::WriterNotConsumer,
             message: format!(
                 "{field}: the operator writes secrets of account {account} as {principal}, and SharedKey {name:?} does not let it use {} on \
                  {key}, which AWS asks of whoever writes a secret; add {principal} to the principals of a consumer of account {account} \
-                 there, with access: EncryptDecrypt",
+                 there, with access: EncryptDecrypt and no conditions that Secrets Manager does not meet",
                 lacks.join(", ")
             ),
         });
@@ -100,10 +109,15 @@ impl Principal {
     }
 
     /// Whether a consumer of its account is about it, and Secrets Manager may use the key on its behalf.
-    fn is_let_in(&self, consumer: &DesiredConsumer) -> bool {
+    fn is_let_in(&self, consumer: &DesiredConsumer, secret: Option<&SecretArn>) -> bool {
         let named = consumer.principals.iter().any(|arn| self.is(arn)) || consumer.trust == Trust::Account;
-        let services = &consumer.conditions.via_services;
-        named && (services.is_empty() || services.iter().any(|service| service.starts_with("secretsmanager.")))
+        let Conditions { via_services, encryption_context, .. } = &consumer.conditions;
+        let is_service = via_services.iter().any(|service| service.starts_with("secretsmanager."));
+        // Of what Secrets Manager states only this is the same at each call, and nobody knows it before the secret exists (D§5.3).
+        let is_secret = |(key, value): (&String, &String)| {
+            key.eq_ignore_ascii_case("SecretARN") && secret.is_some_and(|secret| *value == secret.to_string())
+        };
+        named && (via_services.is_empty() || is_service) && encryption_context.iter().all(is_secret)
     }
 }
 

@@ -77,8 +77,11 @@ fn key_available(course: &SecretCourse<'_>) -> Fact {
     if let Some(blocker) = course.blockers.iter().find(|blocker| is_key_reason(blocker) || of_key(blocker.reason)) {
         return Fact::no(type_, blocker.reason, &blocker.message);
     }
-    let keys = std::iter::once(&course.desired.key).chain(course.desired.replicas.values());
-    for key in keys {
+    for key in course.desired.keys() {
+        let key = match key {
+            Ok(key) => key,
+            Err(refusal) => return Fact::no(type_, refusal.reason, &refusal.message),
+        };
         match course.observed.keys.get(&key.arn).map(|key| &key.metadata) {
             Some(Err(failure)) => return Fact::unread(type_, failure),
             None => {

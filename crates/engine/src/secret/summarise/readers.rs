@@ -42,7 +42,7 @@ fn status(
 /// the bounds of the spec keep it from happening.
 fn handoff_policy(course: &SecretCourse<'_>, reader: &DesiredReader) -> Option<String> {
     let secret = course.comparison.arn.as_ref().filter(|_| reader.is_handoff())?;
-    let policy = reader.handoff_document(secret, &course.desired.key.arn).to_json();
+    let policy = reader.handoff_document(secret, course.desired.key_arn()?).to_json();
     (policy.len() <= limits::HANDOFF_POLICY).then_some(policy)
 }
 

@@ -8,6 +8,7 @@ use crate::{
     compare::testing::refused,
     plan::Blocker,
     problem::{Class, Trouble},
+    resolve::refuse,
     secret::{
         observed::{SecretKey, SourceReading, TargetReading},
         testing::{APP, KEY, OTHER_KEY, World},
@@ -70,6 +71,7 @@ const SITUATIONS: &[Situation] = &[
     ("a secret of the name exists", || fresh(made_by_others)),
     ("a secret of the name exists, with adopt: IfExists", || fresh(|world| { world.desired.adopt = true; made_by_others(world); })),
     ("a secret of the name is somebody else's", || fresh(|world| { world.desired.adopt = true; made_by_others(world); world.secret().owning_service = Some("rds".into()); })),
+    ("the SharedKey does not exist, and the secret does", || in_place(|world| world.desired.key = refuse(Reason::SharedKeyNotFound, "as told"))),
     ("the operator's role is no consumer of the key", || fresh(|world| world.desired.waits.push(Blocker { reason: Reason::WriterNotConsumer, message: "as told".into() }))),
     ("the same, and the secret exists", || in_place(|world| world.desired.waits.push(Blocker { reason: Reason::WriterNotConsumer, message: "as told".into() }))),
     ("the SharedKey does not let it use the key yet", || fresh(|world| world.desired.waits.push(Blocker { reason: Reason::SharedKeyNotReady, message: "as told".into() }))),

@@ -15,7 +15,7 @@ const NAME: &str = "db";
 
 impl Scene {
     /// Another key of the owner, shared as `invoices` like the one of the secrets.
-    async fn share_invoices(&self) -> Result<Key> {
+    pub(super) async fn share_invoices(&self) -> Result<Key> {
         let key = self.stage.owner.account.create_key(None).await?;
         let mut spec = self.stage.spec_for_secrets(&["Reader"]);
         merge(&mut spec, json!({"key": {"arn": key.arn}}));
@@ -25,7 +25,7 @@ impl Scene {
     }
 
     /// Names another SharedKey for the secret.
-    async fn move_to(&self, name: &str) -> Result<()> {
+    pub(super) async fn move_to(&self, name: &str) -> Result<()> {
         self.stage.patch_secret(NAME, json!({"spec": {"sharedKeyRef": {"name": name}}})).await
     }
 }
