@@ -30,6 +30,8 @@ impl fmt::Display for Id {
 pub(crate) enum Named {
     /// Their namespace.
     Namespace(String),
+    /// Their namespace, of those that are leaving.
+    Leaving(String),
     /// An `AwsAccount` that they name.
     Account(String),
     /// A `SharedKey` that they name.
@@ -81,7 +83,8 @@ pub(crate) trait Served:
         let accounts = self.account_names().into_iter().map(|name| Named::Account(name.to_owned()));
         let key = |name: &str| Named::Key(ObjectName { namespace: namespace.clone(), name: name.to_owned() });
         let keys = self.key_names().into_iter().map(key);
-        accounts.chain(keys).chain([Named::Namespace(namespace.clone())]).collect()
+        let leaving = self.is_leaving().then(|| Named::Leaving(namespace.clone()));
+        accounts.chain(keys).chain(leaving).chain([Named::Namespace(namespace.clone())]).collect()
     }
 
     /// The value of the annotation that asks for a look.

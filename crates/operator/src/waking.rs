@@ -57,9 +57,9 @@ pub(crate) fn secrets_of(key: &SharedKey, context: &Context) {
     context.secrets.wake_naming(&Named::Key(key.id().name));
 }
 
-/// Wakes the keys that are waiting for a secret to let go of them.
+/// Wakes the keys that may be waiting for a secret to let go of them. One that has moved to another key does not say which it left.
 pub(crate) fn leaving_keys_of(secret: &ExternalSecret, context: &Context) {
-    keys_of(secret, context).iter().filter(|key| key.is_leaving()).for_each(|key| context.keys.wake(key));
+    context.keys.wake_naming(&Named::Leaving(secret.namespace().unwrap_or_default()));
 }
 
 /// The `SharedKey`s that an `ExternalSecret` names, for itself or for replicas, as far as there are any.
