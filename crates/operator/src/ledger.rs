@@ -207,7 +207,8 @@ impl Ledger {
 }
 
 fn is_empty(record: &Record) -> bool {
-    record.targets.is_empty() && record.key.is_none() && record.target.is_none()
+    let Record { kind: _, object: _, alias: _, principals: _, key, targets, versions, target } = record;
+    targets.is_empty() && key.is_none() && versions.is_none() && target.is_none()
 }
 
 /// A record that cannot be read stops the start: without it, what was shared would be forgotten in silence.
