@@ -245,6 +245,11 @@ impl Resource {
         }
     }
 
+    /// Whether it is what a secret is, and goes with it.
+    pub fn is_aspect(&self) -> bool {
+        matches!(self, Self::SecretAspect { .. })
+    }
+
     /// The partition in which the resource lives.
     pub fn partition(&self) -> Partition {
         match self {

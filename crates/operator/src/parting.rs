@@ -66,10 +66,11 @@ fn list(record: &Record) -> String {
     record.targets.iter().map(|target| target.resource.to_string()).collect::<Vec<_>>().join("; ")
 }
 
-/// The list, as far as it leaves room for a reason.
+/// The list, as far as it leaves room for a reason. What goes with a secret is not told beside it.
 fn beginning(record: &Record) -> String {
-    let mut shown: Vec<String> = record.targets.iter().take(3).map(|target| target.resource.to_string()).collect();
-    if let Some(more) = record.targets.len().checked_sub(shown.len()).filter(|more| *more > 0) {
+    let resources = || record.targets.iter().map(|target| &target.resource).filter(|resource| !resource.is_aspect());
+    let mut shown: Vec<String> = resources().take(3).map(ToString::to_string).collect();
+    if let Some(more) = resources().count().checked_sub(shown.len()).filter(|more| *more > 0) {
         shown.push(format!("{more} more"));
     }
     shown.join("; ")

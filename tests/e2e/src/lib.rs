@@ -5,6 +5,7 @@
 
 mod document;
 mod doors;
+mod guards;
 mod hands;
 mod history;
 mod kept;

@@ -181,6 +181,12 @@ pub enum Reason {
         detailed_message = "Take the whole value by target.key, or choose the members by target.keys."
     )]
     TargetInvalid,
+    /// Kubernetes does not take the target: an admission policy, a webhook or a quota denies it.
+    #[strum(
+        message = "`TargetSynced`: target",
+        detailed_message = "Let whoever administers the policy, webhook or quota that the message names let the Secret in, or remove target."
+    )]
+    TargetDenied,
     /// The Secret that target names was not made by this object.
     #[strum(
         message = "`TargetSynced`: target.name",

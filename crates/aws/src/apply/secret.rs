@@ -196,6 +196,7 @@ impl Aws {
         let mut after = before.clone();
         after.deletion_date = Some(String::new());
         let answer = site.manager.delete(&site.id, window_days).await;
+        let answer = answer.map_err(|failure| kept_by_copies(failure, &before));
         self.wrote_secret(&site, &before, &after, answer)
     }
 
@@ -289,6 +290,18 @@ impl Aws {
 /// Whether a tag says whose a secret is.
 fn claim(key: &str) -> bool {
     key.starts_with("sharedkey.dev/")
+}
+
+/// AWS deletes no secret that has copies (D§5.7). Our own went before.
+fn kept_by_copies(failure: Failure, facts: &Facts) -> Failure {
+    let refused = ["InvalidParameterException", "InvalidRequestException"].contains(&failure.code.as_str());
+    if !refused || facts.replicas.is_empty() {
+        return failure;
+    }
+    let regions = facts.replicas.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let message =
+        format!("remove its copies in {regions}, which this object did not make, or set deletionPolicy: Retain");
+    Failure { message, ..failure }
 }
 
 fn propagating(failure: Failure) -> Failure {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use aws_lc_rs::{
     hmac,
     rand::{SecureRandom as _, SystemRandom},
@@ -16,6 +16,8 @@ use kube::{Api, Client, api::PostParams};
 use sharedkey_aws::SecretValue;
 use sharedkey_engine::secret::value::ValueFingerprint;
 use tracing::{instrument::WithSubscriber as _, subscriber::NoSubscriber};
+
+use super::access::code;
 
 /// The Secret that holds it.
 const NAME: &str = "sharedkey-value-hash-key";
@@ -62,7 +64,9 @@ impl HashKey {
 }
 
 async fn load(api: &Api<Secret>) -> anyhow::Result<Secret> {
-    if let Some(secret) = api.get_opt(NAME).await? {
+    // Whoever denies it may quote it.
+    let unquoted = |error: kube::Error| anyhow!(code(&error, NAME));
+    if let Some(secret) = api.get_opt(NAME).await.map_err(unquoted)? {
         return Ok(secret);
     }
     let mut bytes = vec![0; BYTES];
@@ -73,12 +77,12 @@ async fn load(api: &Api<Secret>) -> anyhow::Result<Secret> {
         immutable: Some(true),
         ..Secret::default()
     };
-    match api.create(&PostParams::default(), &secret).await {
-        Ok(made) => Ok(made),
+    let made = match api.create(&PostParams::default(), &secret).await {
         // Another process of ours was faster.
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(api.get(NAME).await?),
-        Err(error) => Err(error.into()),
-    }
+        Err(kube::Error::Api(status)) if status.code == 409 => api.get(NAME).await,
+        made => made,
+    };
+    made.map_err(unquoted)
 }
 
 #[cfg(test)]

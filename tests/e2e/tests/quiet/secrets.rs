@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use futures::future::try_join_all;
 use kube::{ResourceExt as _, api::ListParams};
 use serde_json::{Value, json};
-use sharedkey_e2e::{Glance, History, Service, Stage, merge, reconciles, statuses_written};
+use sharedkey_e2e::{Glance, History, Service, Stage, merge, reconciles, statuses_written, told};
 use sharedkey_harness::wait_for;
 
 use crate::{ALONE, BUSY, INTERVAL, LONGEST, SWEEPS, asked, by_operator, is_about};
@@ -14,13 +14,13 @@ use crate::{ALONE, BUSY, INTERVAL, LONGEST, SWEEPS, asked, by_operator, is_about
 const KINDS: [&str; 2] = ["ExternalSecret", "SharedKey"];
 const VALUE: &[u8] = b"correct horse battery staple";
 
-/// What one sweep of four secrets asks for each of them alone.
-const THEIR_OWN: [(&str, u32); 2] = [("DescribeSecret", 4), ("GetResourcePolicy", 4)];
-/// What one sweep of four secrets and their SharedKey asks beside that, were nothing shared: the key; two readers of two secrets, and
+/// What one sweep of five secrets asks for each of them alone.
+const THEIR_OWN: [(&str, u32); 2] = [("DescribeSecret", 5), ("GetResourcePolicy", 5)];
+/// What one sweep of five secrets and their SharedKey asks beside that, were nothing shared: the key; two readers of two secrets, and
 /// the four roles and the user of the SharedKey, with two or three inline policies each.
 const AT_MOST: [(&str, u32); 11] = [
-    ("DescribeKey", 5),
-    ("GetKeyPolicy", 5),
+    ("DescribeKey", 6),
+    ("GetKeyPolicy", 6),
     ("GetRole", 8),
     ("GetRolePolicy", 17),
     ("GetUser", 1),
@@ -42,10 +42,18 @@ async fn a_thousand_quiet_sweeps_of_secrets_write_nothing_and_read_no_value() ->
     stage.grant_secrets().await?;
     stage.put_kubernetes_secret("source", &[("password", VALUE)]).await?;
     stage.share("orders", stage.spec_for_secrets(&["Reader"])).await?;
+    stage.create_as_user("quickstart/watched", VALUE).await?;
     let seen = History::from_now_on(stage.secrets());
     let objects = objects(&stage);
     try_join_all(objects.iter().map(|(name, spec)| stage.keep_secret(name, spec.clone()))).await?;
-    try_join_all(objects.iter().map(|(name, _)| stage.secret_ready(name))).await?;
+    let is_observed = |spec: &Value| spec["mode"] == "Observe";
+    try_join_all(objects.iter().map(async |(name, spec)| {
+        if is_observed(spec) {
+            return stage.wait_secret(name, "Observed", |status| told(status, "Ready", "Observed").is_ok()).await;
+        }
+        stage.secret_ready(name).await
+    }))
+    .await?;
     stage.ready("orders").await?;
     let reader = stage.owner.account.as_role(&reader).await?;
     for (name, side) in [("read", &stage.owner), ("external", &stage.partner)] {
@@ -89,8 +97,8 @@ async fn a_thousand_quiet_sweeps_of_secrets_write_nothing_and_read_no_value() ->
     Ok(())
 }
 
-/// With source and target, with source and readers, and with nothing of it. Two in each account: ten times a second, AWS is asked for
-/// no more policies than that (D§6.1).
+/// With source and target, with source and readers, with nothing of it, and one of somebody else that was never more than watched. Two or
+/// three in each account: ten times a second, AWS is asked for no more policies than that (D§6.1).
 fn objects(stage: &Stage) -> Vec<(&'static str, Value)> {
     let source = json!({"source": {"secretRef": {"name": "source", "key": "password"}}});
     let (mut target, mut read) = (source.clone(), source);
@@ -108,6 +116,7 @@ fn objects(stage: &Stage) -> Vec<(&'static str, Value)> {
         ("bare", partner, json!({})),
         ("read", owner, read.clone()),
         ("external", partner, read),
+        ("watched", partner, json!({"mode": "Observe"})),
     ]
     .map(|(name, side, fields)| {
         let mut spec = stage.secret_spec(side, &format!("quickstart/{name}"));

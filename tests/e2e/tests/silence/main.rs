@@ -9,16 +9,11 @@ mod said;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use sharedkey_api::{DriftKind, ExternalSecretStatus};
-use sharedkey_e2e::{DEADLINE, Glance, IN_ACCOUNTS, Service, Stage, is, merge, says, told};
-use sharedkey_harness::{
-    aws::{Fault, FaultId},
-    cluster::apply,
-    wait_for,
-};
+use sharedkey_e2e::{Glance, IN_ACCOUNTS, Service, Stage, is, merge, says, told};
+use sharedkey_harness::aws::{Fault, FaultId};
 
 use crate::{hidden::Hidden, said::Said};
 
@@ -257,47 +252,12 @@ async fn refused_by_aws(stage: &Stage, values: &Values) -> Result<()> {
 async fn refused_by_kubernetes(stage: &Stage, values: &Values) -> Result<()> {
     put(stage, "denied", &values.denied).await?;
     for (target, reason) in [("denied-as-invalid", "Invalid"), ("denied-as-forbidden", "Forbidden")] {
-        guard(stage, target, reason).await?;
+        stage.guard_secret(target, reason).await?;
         let fields = json!({"target": {"name": target, "key": "all"}});
         stage.keep_secret("denied", spec(stage, "denied", fields)).await?;
-        let told = |status: &ExternalSecretStatus| {
-            let mut conditions = status.conditions.iter().filter(|condition| condition.type_ == "TargetSynced");
-            conditions.any(|condition| condition.status == "False" && condition.message.contains(target))
-        };
-        stage.wait_secret("denied", "TargetSynced=False", told).await?;
+        refused(stage, "denied", "TargetSynced", "TargetDenied").await?;
     }
     Ok(())
-}
-
-/// Lets nobody create a Secret of a name, and says what it would have held.
-async fn guard(stage: &Stage, target: &str, reason: &str) -> Result<()> {
-    let name = format!("{target}.{}", stage.namespace);
-    let policy = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name},
-        "spec": {
-            "matchConstraints": {"resourceRules": [
-                {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["secrets"]},
-            ]},
-            "validations": [{
-                "expression": format!("object.metadata.name != '{target}'"), "reason": reason,
-                "messageExpression": "'not with ' + string(object.data['all'])",
-            }],
-        },
-    });
-    let binding = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": name},
-        "spec": {"policyName": name, "validationActions": ["Deny"]},
-    });
-    for object in [policy, binding] {
-        apply(&stage.client, &stage.namespace, &object.to_string()).await?;
-    }
-    let secret: Secret = serde_json::from_value(json!({"metadata": {"name": target}, "stringData": {"all": ""}}))?;
-    let dry_run = PostParams { dry_run: true, ..PostParams::default() };
-    wait_for("the guard", DEADLINE, async || {
-        ensure!(stage.kubernetes_secrets().create(&dry_run, &secret).await.is_err(), "everybody is let in");
-        Ok(())
-    })
-    .await
 }
 
 async fn refused(stage: &Stage, name: &str, condition: &str, reason: &str) -> Result<()> {

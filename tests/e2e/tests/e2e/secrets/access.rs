@@ -9,8 +9,8 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams},
 };
 use serde_json::json;
-use sharedkey_api::SECRETS_ROLE;
-use sharedkey_e2e::{Glance, has, says, told};
+use sharedkey_api::{ExternalSecretStatus, SECRETS_ROLE};
+use sharedkey_e2e::{Glance, has, merge, says, told};
 
 use super::{Scene, VALUE, arn};
 
@@ -69,6 +69,42 @@ async fn the_value_is_written_to_the_target_and_an_edit_of_it_is_undone() -> Res
     scene.stage.secret_healed("db", sharedkey_api::DriftKind::TargetMissing).await?;
     ensure!(data(&scene, "copy").await?.contains_key("all"));
     Ok(())
+}
+
+#[tokio::test]
+async fn a_target_that_a_policy_or_a_quota_denies_is_told_by_whose_denial_it_is_and_without_its_words() -> Result<()> {
+    let scene = Scene::new("aws-cn").await?;
+    let stage = &scene.stage;
+    let target = |name: &str| scene.owners(json!({"target": {"name": name, "key": "all"}}));
+    let denied = async |object: &str, who: &str, name: &str| {
+        let denied = |status: &ExternalSecretStatus| told(status, "TargetSynced", "TargetDenied").is_ok();
+        let status = stage.wait_secret(object, "TargetDenied", denied).await?.status.context("it has a status")?;
+        let place = format!("create Secret {name:?} in namespace {:?}", stage.namespace);
+        let message = told(&status, "TargetSynced", "TargetDenied")?;
+        says(&message, &[who, &place, "ask whoever administers that"])?;
+        ensure!(!message.contains("not with") && has(&status, "ValueSynced", "True"), "{status:#?}");
+        anyhow::Ok(())
+    };
+
+    // When an admission policy denies the target, whatever code it answers with
+    for (name, reason) in [("forbidden", "Forbidden"), ("invalid", "Invalid"), ("large", "RequestEntityTooLarge")] {
+        let guard = stage.guard_secret(name, reason).await?;
+        stage.keep_secret("db", target(name)).await?;
+        denied("db", &format!("ValidatingAdmissionPolicy {guard:?}"), name).await?;
+
+        // Then it is written as soon as it may be
+        stage.unguard_secret(&guard).await?;
+        stage.secret_ready("db").await?;
+    }
+
+    // And so it is with a quota: the source and the last target are all that fits
+    stage.limit_secrets("few", 2).await?;
+    let mut other = target("second");
+    merge(&mut other, json!({"secretName": "quickstart/other"}));
+    stage.keep_secret("other", other).await?;
+    denied("other", "ResourceQuota \"few\"", "second").await?;
+    stage.limit_secrets("few", 3).await?;
+    stage.secret_ready("other").await.map(drop)
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use aws_sdk_secretsmanager::types::ReplicaRegionType;
 use serde_json::{Value, json};
-use sharedkey_api::{DriftKind, ReplicaStatus};
-use sharedkey_e2e::{DEADLINE, Glance, IN_ACCOUNTS, ROLE, Stage, merge, says};
+use sharedkey_api::{DriftKind, ExternalSecretStatus, ReplicaStatus};
+use sharedkey_e2e::{DEADLINE, Glance, IN_ACCOUNTS, ROLE, Stage, merge, says, told};
 use sharedkey_harness::{
     aws::{Calls, Fault, Key, SecretsManagerClient},
     wait_for,
@@ -124,6 +124,35 @@ async fn a_copy_goes_before_the_secret_that_is_deleted() -> Result<()> {
     let calls = stage.home.world.aws.log(&calls, 0).await?;
     let at = |operation: &str| calls.iter().position(|call| call.operation == operation).context(operation.to_owned());
     ensure!(at("RemoveRegionsFromReplication")? < at("DeleteSecret")?, "{calls:#?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_copy_of_somebody_else_keeps_the_secret_until_it_is_gone_and_the_status_says_so() -> Result<()> {
+    // Given a secret that is to be deleted with its object, and of which somebody else has made a copy
+    let scene = Scene::new("aws").await?;
+    let stage = &scene.stage;
+    let fields = json!({"deletionPolicy": "Delete", "recoveryWindowDays": 7});
+    stage.keep_secret(NAME, spec(&scene, None, fields)).await?;
+    let secret = arn(&stage.secret_ready(NAME).await?)?;
+    let client = stage.secrets_manager(&stage.owner.account);
+    let region = scene.other_region();
+    let key = stage.owner.account.create_key_in(region, None).await?;
+    let copy = ReplicaRegionType::builder().region(region).kms_key_id(&key.arn).build();
+    client.replicate_secret_to_regions().secret_id(&secret).add_replica_regions(copy).send().await?;
+
+    // When the object is deleted, then it waits, and says for what
+    stage.leave_secret(NAME).await?;
+    let told = |status: &ExternalSecretStatus| told(status, "Ready", "Deleting").is_ok_and(|it| it.contains(region));
+    let status = stage.wait_secret(NAME, "it tells of the copy", told).await?.status.context("it has a status")?;
+    let ready = sharedkey_e2e::told(&status, "Ready", "Deleting")?;
+    says(&ready, &["remove its copies", "or set deletionPolicy: Retain"])?;
+
+    // And when the copy is gone, the secret is scheduled for deletion
+    client.remove_regions_from_replication().secret_id(&secret).remove_replica_regions(region).send().await?;
+    stage.secret_gone(NAME).await?;
+    let described = client.describe_secret().secret_id(&secret).send().await?;
+    ensure!(described.deleted_date.is_some(), "{described:?}");
     Ok(())
 }
 
