@@ -9,7 +9,7 @@ use sharedkey_engine::{
     ledger::{Record, Resource},
     meanwhile::Meanwhile,
     names::ObjectName,
-    plan::{Blocker, Step},
+    plan::{Action, Blocker, Step},
     problem::{Class, Failure},
     resolve::Refusal,
     revoke,
@@ -56,7 +56,7 @@ impl<'a> Run<'a> {
         }
         self.save().await?;
         for step in steps {
-            if step.action.revokes() || !done.forbids(step) {
+            if done.allows(step) {
                 self.step(step, done).await;
             } else {
                 done.unwritten |= step.action.is_owners_half();
@@ -193,6 +193,16 @@ impl Done {
         // One closed account fails every step in it with the same words.
         told.dedup();
         (!told.is_empty()).then(|| told.join("; "))
+    }
+
+    /// Whether a step may be made after what already failed. AWS lets nobody write a secret that is scheduled for deletion (D§5.7), so what
+    /// can still be taken from it goes before.
+    fn allows(&self, step: &Step) -> bool {
+        let passes = |failure: &Failure| failure.account == step.account.id && failure.class != Class::UserActionNeeded;
+        match step.action {
+            Action::DeleteSecret { .. } => !self.failures.iter().any(passes),
+            _ => step.action.revokes() || !self.forbids(step),
+        }
     }
 
     /// Whether what already failed keeps a step from being made that gives access.

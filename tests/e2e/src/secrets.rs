@@ -11,6 +11,7 @@ use kube::{
 use serde_json::{Value, json};
 use sharedkey_api::{Drift, DriftKind, ExternalSecret, ExternalSecretStatus, RECONCILE_REQUESTED_AT, SECRETS_ROLE};
 use sharedkey_harness::{
+    MARK,
     aws::{Account, Identity, Key, SecretsManagerClient},
     cluster::apply,
     wait_for, wait_for_object,
@@ -124,6 +125,7 @@ impl Stage {
 
     /// Makes a secret under the shared key as the partner's user, with its own credentials, and returns its ARN.
     pub async fn create_as_user(&self, name: &str, value: &[u8]) -> Result<String> {
+        ensure!(is_marked(value), "the value of {name} has no mark {MARK}");
         let may = json!({"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Action": "secretsmanager:CreateSecret", "Resource": "*"},
         ]});
@@ -170,8 +172,9 @@ impl Stage {
         Ok(())
     }
 
-    /// Makes a Kubernetes Secret what these pairs say.
+    /// Makes a Kubernetes Secret what these pairs say. Every value has the mark by which it is found in logs.
     pub async fn put_kubernetes_secret(&self, name: &str, pairs: &[(&str, &[u8])]) -> Result<()> {
+        ensure!(pairs.iter().all(|(_, value)| is_marked(value)), "a value of {name} has no mark {MARK}");
         let data = pairs.iter().map(|(key, bytes)| ((*key).to_owned(), ByteString(bytes.to_vec())));
         let secret = Secret {
             metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
@@ -295,6 +298,10 @@ impl Stage {
         })
         .await
     }
+}
+
+fn is_marked(value: &[u8]) -> bool {
+    value.windows(MARK.len()).any(|part| part == MARK.as_bytes())
 }
 
 /// Makes a secret under a key with somebody's own credentials, and returns its ARN.

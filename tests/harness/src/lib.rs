@@ -11,6 +11,7 @@ pub mod aws;
 pub mod cluster;
 pub mod controlplane;
 mod http;
+mod hush;
 pub mod metrics;
 mod operator;
 mod ports;
@@ -24,6 +25,7 @@ mod world;
 
 pub use aws::StrictAws;
 pub use controlplane::ControlPlane;
+pub use hush::{MARK, Search};
 pub use operator::{Operator, OperatorOptions};
 pub use repo::repo_root;
 pub use say::say;

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     Scratch, http,
+    hush::Watch,
     metrics::Metrics,
     ports,
     process::{Process, Run},
@@ -59,12 +60,15 @@ impl OperatorOptions {
     }
 }
 
-/// A running operator. Dropping it kills it; where a failing test drops it, the end of its log is shown.
+/// A running operator. Dropping it kills it; where a failing test drops it, the end of its log is shown. Where its log shows a value that a
+/// story has put into a secret ([`crate::MARK`]), all stories end.
 #[derive(Debug)]
 pub struct Operator {
     process: Process,
     url: String,
     folder: Scratch,
+    /// Reads to the end of the log after the process has ended.
+    _watch: Watch,
 }
 
 impl Operator {
@@ -94,10 +98,11 @@ impl Operator {
             .args(["--health-addr", &address])
             .env("KUBECONFIG", &options.kubeconfig);
         let mut process = run.start(folder.path())?;
+        let watch = Watch::on(process.log())?;
         let url = format!("http://{address}");
         let ready = async || http::get_text(&format!("{url}/readyz")).await;
         serving(from_mut(&mut process), "the operator's readiness", START, ready).await?;
-        Ok(Self { process, url, folder })
+        Ok(Self { process, url, folder, _watch: watch })
     }
 
     /// Where it serves health and metrics: no other process has the same.

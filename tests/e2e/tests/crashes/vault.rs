@@ -10,8 +10,8 @@ use sharedkey_e2e::{Glance, Hands, Stage, merge};
 use sharedkey_harness::aws::{Account, Identity, SecretsManagerClient};
 
 /// Values of the source.
-pub(crate) const FIRST: &[u8] = b"first value";
-pub(crate) const SECOND: &[u8] = b"second value";
+pub(crate) const FIRST: &[u8] = b"hidden-from-logs: first value";
+pub(crate) const SECOND: &[u8] = b"hidden-from-logs: second value";
 /// SharedKeys of the secret's Region, and of the one of its copies.
 const KEY: &str = "key";
 pub(crate) const OTHER: &str = "other";

@@ -18,7 +18,7 @@ use sharedkey_e2e::{Glance, OWNER_ID, Stage, merge};
 use sharedkey_engine::names::{Names, ObjectName};
 use sharedkey_harness::aws::{Identity, Key};
 
-const VALUE: &[u8] = b"correct horse battery staple";
+const VALUE: &[u8] = b"hidden-from-logs: correct horse battery staple";
 /// The secrets' names.
 const OWNERS: &str = "quickstart/MyCustomTypeSecret";
 const PARTNERS: &str = "quickstart/ExternalCMKSecret";

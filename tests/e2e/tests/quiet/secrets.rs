@@ -12,7 +12,7 @@ use sharedkey_harness::wait_for;
 use crate::{ALONE, BUSY, INTERVAL, LONGEST, SWEEPS, asked, by_operator, is_about};
 
 const KINDS: [&str; 2] = ["ExternalSecret", "SharedKey"];
-const VALUE: &[u8] = b"correct horse battery staple";
+const VALUE: &[u8] = b"hidden-from-logs: correct horse battery staple";
 
 /// What one sweep of five secrets asks for each of them alone.
 const THEIR_OWN: [(&str, u32); 2] = [("DescribeSecret", 5), ("GetResourcePolicy", 5)];
@@ -42,6 +42,7 @@ async fn a_thousand_quiet_sweeps_of_secrets_write_nothing_and_read_no_value() ->
     stage.grant_secrets().await?;
     stage.put_kubernetes_secret("source", &[("password", VALUE)]).await?;
     stage.share("orders", stage.spec_for_secrets(&["Reader"])).await?;
+    stage.ready("orders").await?;
     stage.create_as_user("quickstart/watched", VALUE).await?;
     let seen = History::from_now_on(stage.secrets());
     let objects = objects(&stage);

@@ -16,7 +16,7 @@ use sharedkey_api::{AwsAccount, ExternalSecretStatus, SharedKeyStatus};
 use sharedkey_e2e::{History, Service, Stage};
 use sharedkey_harness::aws::Calls;
 
-use crate::hidden::{Hidden, Search};
+use crate::hidden::{Hidden, search_for};
 
 /// Who tells of a stage, from its beginning on.
 pub(crate) struct Said<'a> {
@@ -34,7 +34,7 @@ impl<'a> Said<'a> {
 
     /// None of the values was told by anybody, in no way.
     pub(crate) async fn nothing_of(&self, hidden: &[&Hidden]) -> Result<()> {
-        let search = Search::of(hidden)?;
+        let search = search_for(hidden)?;
         for (place, text) in self.all().await? {
             ensure!(!text.is_empty(), "nothing is known of {place}");
             let found = search.found_in(&text);

@@ -44,5 +44,11 @@ async fn secrets_come_true_while_every_third_call_fails_and_each_change_makes_on
     vaults.no_drift()?;
     let Told { writes, .. } = vaults.told_of_the_change(OF_A_CHANGE)?;
     ensure!(writes >= usize::from(Vaults::OBJECTS), "{writes} statuses tell of the change");
-    Ok(())
+
+    // And when those of the storm go in another one, then nothing of them is left, and each that is deleted is deleted once
+    let storm = begin(&home).await?;
+    vaults.leave(0..IN_THE_STORM).await?;
+    wait_for("the end of the secrets", LONGEST, async || vaults.gone(0..IN_THE_STORM).await).await?;
+    end(&home, &storm).await?;
+    vaults.left_nothing(0..IN_THE_STORM).await
 }

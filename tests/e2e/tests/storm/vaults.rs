@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
 use kube::{ResourceExt as _, api::ListParams};
 use serde_json::{Value, json};
-use sharedkey_api::ExternalSecretStatus;
-use sharedkey_e2e::{Glance, History, Home, Stage, is_settled, merge};
-use sharedkey_harness::wait_for;
+use sharedkey_api::{ExternalSecretStatus, GROUP};
+use sharedkey_e2e::{Glance, Hands, History, Home, Stage, is_settled, merge};
+use sharedkey_harness::{aws::Calls, wait_for};
 
 use crate::{
     LONGEST,
@@ -82,7 +82,8 @@ impl Vaults {
                                     "principals": [{"role": name_of_role(number / STAGES % ROLES)}]});
                 let mut spec = stage.secret_spec(&stage.owner, &name(number));
                 let source = json!({"secretRef": {"name": "source", "key": "value"}});
-                merge(&mut spec, json!({"source": source, "readers": [reader]}));
+                let deletion = if is_deleted(number) { "Delete" } else { "Retain" };
+                merge(&mut spec, json!({"source": source, "readers": [reader], "deletionPolicy": deletion}));
                 stage.keep_secret(&name(number), spec).await
             });
             objects.buffer_unordered(AT_ONCE).try_collect::<Vec<_>>().await?;
@@ -106,7 +107,7 @@ impl Vaults {
     }
 
     async fn put_value(&self) -> Result<()> {
-        let value = format!("value {}", self.changes);
+        let value = format!("hidden-from-logs: value {}", self.changes);
         try_join_all(self.vaults.iter().map(|vault| {
             let value = value.as_bytes();
             async move { vault.stage.put_kubernetes_secret("source", &[("value", value)]).await }
@@ -141,7 +142,7 @@ impl Vaults {
 
     /// Each secret is there once, with as many versions as it had values, and its reader reads the last one.
     pub(crate) async fn each_has_one_version_for_each_value(&self) -> Result<()> {
-        let value = format!("value {}", self.changes);
+        let value = format!("hidden-from-logs: value {}", self.changes);
         for Vault { stage, known, .. } in &self.vaults {
             let client = stage.owner.account.root().in_region(&stage.key.region).secrets_manager();
             let pages = client.list_secrets().include_planned_deletion(true).into_paginator().send();
@@ -168,6 +169,46 @@ impl Vaults {
         Ok(())
     }
 
+    /// The secrets with these numbers, and where they are.
+    fn numbered(&self, numbers: Range<u16>) -> impl Iterator<Item = (&Stage, u16)> {
+        numbers.map(|number| (&self.vaults[usize::from(number) % self.vaults.len()].stage, number))
+    }
+
+    /// Deletes objects.
+    pub(crate) async fn leave(&self, numbers: Range<u16>) -> Result<()> {
+        let left = self.numbered(numbers).map(async |(stage, number)| stage.leave_secret(&name(number)).await);
+        stream::iter(left).buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    /// None of these objects is there any more.
+    pub(crate) async fn gone(&self, numbers: Range<u16>) -> Result<()> {
+        let leaving: Vec<String> = numbers.map(name).collect();
+        for Vault { stage, .. } in &self.vaults {
+            let mut there = stage.secrets().list(&ListParams::default()).await?.items;
+            there.retain(|secret| leaving.contains(&secret.name_any()));
+            let Some(first) = there.first() else { continue };
+            bail!("{} are there, and the first says {}", there.len(), serde_json::to_string(&first.status)?);
+        }
+        Ok(())
+    }
+
+    /// Nothing of these objects is in AWS or in the ledger, but for secrets that are nobody's or are going to be deleted.
+    pub(crate) async fn left_nothing(&self, numbers: Range<u16>) -> Result<()> {
+        for Vault { stage, .. } in &self.vaults {
+            let roles = (0..ROLES).map(|role| stage.partner.account.arn(&format!("role/{}", name_of_role(role))));
+            let hands = Hands::of(&stage.partner.account);
+            for role in roles {
+                let policies = hands.inline(&role).await?.into_keys();
+                let left: Vec<String> = policies
+                    .filter(|policy| numbers.clone().any(|it| policy.contains(&format!("@secret={}@", name(it)))))
+                    .collect();
+                ensure!(left.is_empty(), "{role} still has {left:?}");
+            }
+        }
+        let checks = self.numbered(numbers).map(async |(stage, number)| is_nobodys(stage, number).await);
+        stream::iter(checks).buffer_unordered(AT_ONCE).try_collect().await
+    }
+
     pub(crate) fn no_drift(&self) -> Result<()> {
         self.vaults.iter().try_for_each(|vault| vault.history.no_drift())
     }
@@ -183,6 +224,33 @@ impl Vaults {
         };
         told::told(self.vaults.iter().map(|vault| (vault.history.clone(), known(&vault.known))), |_| most)
     }
+}
+
+/// Every other one of each owner is deleted with its object.
+fn is_deleted(number: u16) -> bool {
+    number / STAGES % 2 == 0
+}
+
+/// A secret of which nobody has anything any more: it was scheduled for deletion once, or has none of our tags.
+async fn is_nobodys(stage: &Stage, number: u16) -> Result<()> {
+    let name = name(number);
+    stage.forgotten(&name).await?;
+    let client = stage.owner.account.root().in_region(&stage.key.region).secrets_manager();
+    let secret = client.describe_secret().secret_id(&name).send().await?;
+    ensure!(secret.deleted_date.is_some() == is_deleted(number), "{secret:?}");
+    let arn = secret.arn.as_deref().unwrap_or_default();
+    let deleted = Calls::all().account(&stage.owner.account).operation("DeleteSecret").resource(arn).result("OK");
+    let deleted = stage.home.world.aws.count(&deleted).await?;
+    ensure!(deleted == u64::from(is_deleted(number)), "{name} was deleted {deleted} times");
+    if is_deleted(number) {
+        // AWS shows no policy of a secret that is going (D§5.7).
+        client.restore_secret().secret_id(arn).send().await?;
+    } else {
+        ensure!(!secret.tags().iter().any(|tag| tag.key().is_some_and(|key| key.starts_with(GROUP))), "{secret:?}");
+    }
+    let policy = client.get_resource_policy().secret_id(arn).send().await?.resource_policy;
+    ensure!(policy.is_none(), "{name} still has {policy:?}");
+    Ok(())
 }
 
 fn name(number: u16) -> String {

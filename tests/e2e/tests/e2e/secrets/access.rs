@@ -42,12 +42,12 @@ async fn a_changed_source_is_pushed_at_once_and_makes_one_version() -> Result<()
     scene.stage.keep_secret("db", scene.owners(json!({"interval": "24h"}))).await?;
     let before = scene.stage.secret_ready("db").await?;
     let secret = arn(&before)?;
-    scene.stage.put_kubernetes_secret("source", &[("password", b"second")]).await?;
+    scene.stage.put_kubernetes_secret("source", &[("password", b"hidden-from-logs: second")]).await?;
     let version = before.status.and_then(|status| status.version_id);
     scene.stage.wait_secret("db", "another version", |status| status.version_id != version).await?;
     let owner = scene.stage.owner.account.root();
     let glance = Glance::at(owner, &secret).await?;
-    ensure!(glance.shows(b"second"), "{glance:?}");
+    ensure!(glance.shows(b"hidden-from-logs: second"), "{glance:?}");
     let client = owner.in_region(&scene.stage.key.region).secrets_manager();
     let versions = client.list_secret_version_ids().secret_id(&secret).include_deprecated(true).send().await?;
     ensure!(versions.versions().len() == 2, "{versions:?}");
@@ -60,7 +60,7 @@ async fn the_value_is_written_to_the_target_and_an_edit_of_it_is_undone() -> Res
     scene.stage.keep_secret("db", scene.owners(json!({"target": {"name": "copy", "key": "all"}}))).await?;
     scene.stage.secret_ready("db").await?;
     ensure!(data(&scene, "copy").await? == BTreeMap::from([("all".to_owned(), VALUE.to_vec())]));
-    let edit = json!({"stringData": {"all": "edited", "more": "added"}});
+    let edit = json!({"stringData": {"all": "hidden-from-logs: edited", "more": "added"}});
     let secrets = scene.stage.kubernetes_secrets();
     secrets.patch("copy", &PatchParams::default(), &Patch::Merge(&edit)).await?;
     scene.stage.secret_healed("db", sharedkey_api::DriftKind::TargetChanged).await?;
@@ -110,12 +110,14 @@ async fn a_target_that_a_policy_or_a_quota_denies_is_told_by_whose_denial_it_is_
 #[tokio::test]
 async fn a_target_follows_the_spec_and_one_of_somebody_else_is_left_alone() -> Result<()> {
     let scene = Scene::new("aws").await?;
-    scene.stage.put_kubernetes_secret("theirs", &[("all", b"theirs")]).await?;
+    scene.stage.put_kubernetes_secret("theirs", &[("all", b"hidden-from-logs: theirs")]).await?;
     scene.stage.keep_secret("db", scene.owners(json!({"target": {"name": "theirs", "key": "all"}}))).await?;
     let refused = |status: &_| has(status, "TargetSynced", "False");
     let secret = scene.stage.wait_secret("db", "TargetSynced=False", refused).await?;
     told(secret.status.as_ref().context("it has a status")?, "TargetSynced", "TargetNotOwned")?;
-    ensure!(data(&scene, "theirs").await? == BTreeMap::from([("all".to_owned(), b"theirs".to_vec())]));
+    ensure!(
+        data(&scene, "theirs").await? == BTreeMap::from([("all".to_owned(), b"hidden-from-logs: theirs".to_vec())])
+    );
     scene.stage.keep_secret("db", scene.owners(json!({"target": {"name": "first", "key": "all"}}))).await?;
     scene.stage.secret_ready("db").await?;
     scene.stage.keep_secret("db", scene.owners(json!({"target": {"name": "second", "key": "one"}}))).await?;

@@ -122,16 +122,23 @@ async fn the_secrets_account_that_cannot_be_reached_keeps_the_object_until_it_is
 
 #[tokio::test]
 async fn a_statement_that_could_not_be_removed_is_not_forgotten_with_the_secret() -> Result<()> {
-    // Given AWS that refuses once to take the readers out of the policy, and nothing else
-    let (scene, who, secret) = read(json!({})).await?;
-    let refused = Fault::error("AccessDeniedException", "not now").operation("DeleteResourcePolicy").times(1);
-    scene.stage.home.world.aws.inject(&refused.account(&scene.stage.owner.account)).await?;
+    for policy in ["Retain", "Delete"] {
+        // Given AWS that refuses once to take the readers out of the policy, and nothing else
+        let (scene, who, secret) = read(json!({"deletionPolicy": policy})).await?;
+        let refused = Fault::error("AccessDeniedException", "not now").operation("DeleteResourcePolicy").times(1);
+        scene.stage.home.world.aws.inject(&refused.account(&scene.stage.owner.account)).await?;
 
-    // When the object is deleted, then it goes, and not before nobody reads the secret
-    scene.stage.delete_secret("db").await?;
-    denied(&who, &secret).await?;
-    ensure!(policies(&scene.stage).await? == 0, "the policy was left");
-    scene.stage.forgotten("db").await
+        // When the object is deleted, then it goes, and not before nobody reads the secret, also when it is brought back
+        scene.stage.delete_secret("db").await?;
+        if policy == "Delete" {
+            let client = scene.stage.secrets_manager(&scene.stage.owner.account);
+            client.restore_secret().secret_id(&secret).send().await?;
+        }
+        denied(&who, &secret).await?;
+        ensure!(policies(&scene.stage).await? == 0, "the policy was left");
+        scene.stage.forgotten("db").await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]
@@ -231,7 +238,7 @@ async fn a_suspended_secret_is_left_alone_until_it_is_not() -> Result<()> {
     let name = policies.keys().find(|name| name.contains("@secret=db@")).context("there is a policy")?;
     stage.forget_calls().await?;
     hands.delete_inline(&stage.role, name).await?;
-    stage.put_kubernetes_secret("source", &[("password", b"another")]).await?;
+    stage.put_kubernetes_secret("source", &[("password", b"hidden-from-logs: another")]).await?;
     // Another object is looked at meanwhile: the operator is at work.
     stage.look("orders").await?;
     stage.nothing_written().await?;

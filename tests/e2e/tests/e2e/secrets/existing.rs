@@ -13,7 +13,7 @@ use super::{OWNERS, Scene, allowed, arn, names};
 
 /// The object.
 const NAME: &str = "db";
-const THEIRS: &str = "theirs";
+const THEIRS: &str = "hidden-from-logs: theirs";
 
 /// Makes the secret of the name in the owner's account, as its administrators do, and returns its ARN.
 async fn made_before(scene: &Scene, tags: &[(&str, &str)]) -> Result<String> {

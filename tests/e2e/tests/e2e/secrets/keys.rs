@@ -62,7 +62,7 @@ async fn a_secret_moves_to_another_key_with_all_its_versions_in_use() -> Result<
     let invoices = scene.share_invoices().await?;
     stage.keep_secret(NAME, scene.owners(scene.readers())).await?;
     let secret = arn(&stage.secret_ready(NAME).await?)?;
-    push(&scene, b"second").await?;
+    push(&scene, b"hidden-from-logs: second").await?;
     push(&scene, VALUE).await?;
     stage.secret_ready(NAME).await?;
 

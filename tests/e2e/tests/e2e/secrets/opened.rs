@@ -57,7 +57,7 @@ async fn an_account_that_may_only_be_observed_gets_no_secret_and_gives_no_value_
     stage.patch_account(&stage.owner.name, json!({"mode": "Observe"})).await?;
     stage.look_at_secret("db").await?;
     stage.forget_calls().await?;
-    stage.put_kubernetes_secret("source", &[("password", b"another")]).await?;
+    stage.put_kubernetes_secret("source", &[("password", b"hidden-from-logs: another")]).await?;
     stage.secret_drift("db", DriftKind::ValueChanged).await?;
     stage.nothing_written().await?;
     allowed(&scene.both().await?, &secret).await

@@ -27,7 +27,7 @@ async fn what_left_the_spec_is_taken_back_while_its_key_is_refused() -> Result<(
     without["readers"][0]["principals"] = json!([{"user": "team/ExampleUser"}]);
     merge(&mut without, json!({"replicas": [], "sharedKeyRef": {"name": "nowhere"}}));
     stage.keep_secret("db", without.clone()).await?;
-    stage.put_kubernetes_secret("source", &[("password", b"another")]).await?;
+    stage.put_kubernetes_secret("source", &[("password", b"hidden-from-logs: another")]).await?;
     says(&stage.secret_stalled("db", Reason::SharedKeyNotFound.as_ref()).await?, &["nowhere", "create it"])?;
 
     // Then both are gone, the user reads as before, and the new value waits for the key

@@ -96,17 +96,17 @@ async fn a_copy_is_read_in_its_region_follows_the_value_and_goes_with_the_spec()
 
     // When the value changes, then that of the copy does
     let version = stage.secret_status(NAME).await?.version_id;
-    stage.put_kubernetes_secret("source", &[("password", b"second")]).await?;
+    stage.put_kubernetes_secret("source", &[("password", b"hidden-from-logs: second")]).await?;
     stage.wait_secret(NAME, "another version", |status| status.version_id != version).await?;
     stage.secret_ready(NAME).await?;
-    copied.is_copied(b"second").await?;
+    copied.is_copied(b"hidden-from-logs: second").await?;
 
     // When the spec names the Region no longer, then the copy is gone, and the secret is not
     stage.keep_secret(NAME, spec(&copied.scene, None, json!({}))).await?;
     stage.secret_ready(NAME).await?;
     ensure!(copied.status().await?.is_empty() && copied.copys_key().await?.is_none(), "the copy is gone");
     let reader = stage.owner.account.as_role(&copied.scene.reader).await?;
-    ensure!(Glance::at(&reader, &copied.secret).await?.shows(b"second"), "the secret is not");
+    ensure!(Glance::at(&reader, &copied.secret).await?.shows(b"hidden-from-logs: second"), "the secret is not");
     Ok(())
 }
 

@@ -25,7 +25,7 @@ fn to(vault: &Vault, target: &str) -> Value {
 
 /// Makes a Secret with these fields, as the attacker may.
 async fn make(vault: &Vault, name: &str, fields: Value) -> Result<()> {
-    let mut secret = json!({"metadata": {"name": name}, "stringData": {"all": "of somebody else"}});
+    let mut secret = json!({"metadata": {"name": name}, "stringData": {"all": "hidden-from-logs: of somebody else"}});
     merge(&mut secret, fields);
     vault.stage.kubernetes_secrets().create(&PostParams::default(), &serde_json::from_value(secret)?).await?;
     Ok(())

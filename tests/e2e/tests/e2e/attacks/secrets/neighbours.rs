@@ -10,7 +10,7 @@ use sharedkey_harness::{aws::Calls, wait_for_object};
 use super::vault::{Vault, standing};
 
 /// Another team's value.
-const THEIRS: &[u8] = b"value of another team";
+const THEIRS: &[u8] = b"hidden-from-logs: value of another team";
 /// How often two objects run for one secret.
 const ROUNDS: usize = 4;
 
@@ -136,7 +136,13 @@ async fn of_two_objects_that_take_over_one_secret_at_once_one_has_it() -> Result
     let client = account.root().in_region(&vault.stage.key.region).secrets_manager();
     for round in 0..ROUNDS {
         let (object, name) = (format!("db-{round}"), format!("team/nobodys/{round}"));
-        client.create_secret().name(&name).kms_key_id(&vault.stage.key.arn).secret_string("nobodys").send().await?;
+        client
+            .create_secret()
+            .name(&name)
+            .kms_key_id(&vault.stage.key.arn)
+            .secret_string("hidden-from-logs: nobodys")
+            .send()
+            .await?;
         let mut spec =
             vault.secret(json!({"secretName": name, "adopt": "IfExists", "target": {"name": object, "key": "all"}}));
         spec.as_object_mut().map(|fields| fields.remove("source"));

@@ -11,9 +11,9 @@ use sharedkey_harness::aws::{Account, Calls, Key};
 use super::super::siege::Siege;
 
 /// A value that the attacker may know: he has written it.
-pub(super) const VALUE: &[u8] = b"value of the attacker";
+pub(super) const VALUE: &[u8] = b"hidden-from-logs: value of the attacker";
 /// The values of secrets that he must not reach.
-const HIDDEN: &str = "value of somebody else";
+const HIDDEN: &str = "hidden-from-logs: value of somebody else";
 /// Secrets beside those that are opened: of the owner, and of an account that is not opened.
 const FORBIDDEN: &str = "finance/ledger";
 const BURIED: &str = "hidden/vault";

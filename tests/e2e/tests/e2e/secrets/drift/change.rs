@@ -31,7 +31,7 @@ pub(super) const SECRET: &[Change] = &[
         make: |vault| {
             async move {
                 let request = vault.client().put_secret_value().secret_id(&vault.arn).client_request_token(THEIRS);
-                request.secret_string("theirs").send().await?;
+                request.secret_string("hidden-from-logs: theirs").send().await?;
                 Ok(())
             }
             .boxed()
@@ -223,7 +223,7 @@ pub(super) const TARGET: &[Change] = &[
         name: "the target is edited",
         make: |vault| {
             async move {
-                let edit = json!({"stringData": {"password": "edited", "more": "added"}});
+                let edit = json!({"stringData": {"password": "hidden-from-logs: edited", "more": "added"}});
                 let secrets = vault.scene.stage.kubernetes_secrets();
                 secrets.patch(COPY, &PatchParams::default(), &Patch::Merge(&edit)).await?;
                 Ok(())

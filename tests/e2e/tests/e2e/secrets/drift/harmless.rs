@@ -111,7 +111,7 @@ async fn without_a_source_versions_of_others_and_a_rotation_are_no_drift() -> Re
     let client = stage.secrets_manager(&stage.owner.account);
 
     // When its owner puts a value, and another one, then status follows the version, and nothing is written
-    for value in ["first", "second"] {
+    for value in ["hidden-from-logs: first", "hidden-from-logs: second"] {
         let made = client.put_secret_value().secret_id(&secret).secret_string(value).send().await?;
         let status = quiet(stage).await?;
         ensure!(status.version_id == made.version_id, "{:?}, not {:?}", status.version_id, made.version_id);
@@ -122,7 +122,11 @@ async fn without_a_source_versions_of_others_and_a_rotation_are_no_drift() -> Re
         client.rotate_secret().secret_id(&secret).rotation_lambda_arn("arn:aws-cn:lambda:cn-north-1:1:function:f");
     rotation.rotation_rules(RotationRulesType::builder().automatically_after_days(30).build()).send().await?;
     let before = quiet(stage).await?.version_id;
-    let pending = client.put_secret_value().secret_id(&secret).secret_string("rotated").version_stages("AWSPENDING");
+    let pending = client
+        .put_secret_value()
+        .secret_id(&secret)
+        .secret_string("hidden-from-logs: rotated")
+        .version_stages("AWSPENDING");
     let pending = pending.send().await?.version_id;
     ensure!(quiet(stage).await?.version_id == before, "it is not the current one yet");
     let label = client.update_secret_version_stage().secret_id(&secret).version_stage("AWSCURRENT");
