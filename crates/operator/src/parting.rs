@@ -22,6 +22,9 @@ use crate::{
     steps::{Done, Run},
 };
 
+/// Characters of a condition's message for what is still there.
+const ROOM: usize = 200;
+
 /// One step towards the end of an object.
 pub(crate) async fn part<K: Reconciled>(object: &K, context: &Context) -> Result<Action, Error> {
     if let Some(why) = object.waits_for(context) {
@@ -68,12 +71,18 @@ fn list(record: &Record) -> String {
 
 /// The list, as far as it leaves room for a reason. What goes with a secret is not told beside it.
 fn beginning(record: &Record) -> String {
-    let resources = || record.targets.iter().map(|target| &target.resource).filter(|resource| !resource.is_aspect());
-    let mut shown: Vec<String> = resources().take(3).map(ToString::to_string).collect();
-    if let Some(more) = resources().count().checked_sub(shown.len()).filter(|more| *more > 0) {
-        shown.push(format!("{more} more"));
+    let resources = record.targets.iter().map(|target| &target.resource).filter(|resource| !resource.is_aspect());
+    let mut rest = resources.map(ToString::to_string);
+    let mut shown = rest.next().unwrap_or_default();
+    let mut more = 0;
+    for text in rest {
+        if more == 0 && shown.len() + text.len() <= ROOM {
+            shown = format!("{shown}; {text}");
+        } else {
+            more += 1;
+        }
     }
-    shown.join("; ")
+    if more > 0 { format!("{shown}; {more} more") } else { shown }
 }
 
 /// Whether what is left opens nothing by itself.

@@ -24,7 +24,7 @@ const AT_MOST: [(&str, u32); 11] = [
     ("GetRole", 8),
     ("GetRolePolicy", 17),
     ("GetUser", 1),
-    ("GetUserPolicy", 1),
+    ("GetUserPolicy", 2),
     ("ListAttachedRolePolicies", 8),
     ("ListAttachedUserPolicies", 1),
     ("ListGroupsForUser", 1),

@@ -6,14 +6,17 @@
 mod hidden;
 mod said;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use sharedkey_api::{DriftKind, ExternalSecretStatus};
-use sharedkey_e2e::{Glance, IN_ACCOUNTS, Service, Stage, is, merge, says, told};
-use sharedkey_harness::aws::{Fault, FaultId};
+use sharedkey_e2e::{DEADLINE, Glance, IN_ACCOUNTS, Service, Stage, is, merge, says, told};
+use sharedkey_harness::{
+    aws::{Fault, FaultId},
+    wait_for,
+};
 
 use crate::{hidden::Hidden, said::Said};
 
@@ -34,6 +37,10 @@ struct Values {
     words: Hidden,
     refused: Hidden,
     denied: Hidden,
+    shared: Hidden,
+    waiting: Hidden,
+    moved: Hidden,
+    lost: Hidden,
 }
 
 impl Values {
@@ -53,13 +60,20 @@ impl Values {
             words: text(),
             refused: text(),
             denied: text(),
+            shared: text(),
+            waiting: text(),
+            moved: text(),
+            lost: text(),
         }
     }
 
-    fn all(&self) -> [&Hidden; 13] {
+    fn all(&self) -> Vec<&Hidden> {
         let Self { first, second, third, foreign, edited, binary, user, password, adopted, .. } = self;
-        let Self { large, words, refused, denied, .. } = self;
-        [first, second, third, foreign, edited, binary, user, password, adopted, large, words, refused, denied]
+        let Self { large, words, refused, denied, shared, waiting, moved, lost, .. } = self;
+        let unfit = [large, words, refused, denied];
+        let mut all = vec![first, second, third, foreign, edited, binary, user, password, adopted];
+        all.extend(unfit.into_iter().chain([shared, waiting, moved, lost]));
+        all
     }
 }
 
@@ -84,6 +98,7 @@ async fn nobody_tells_a_value_in_the_whole_life_of_secrets() -> Result<()> {
         unfit(stage_, values_),
         refused_by_aws(stage_, values_),
         refused_by_kubernetes(stage_, values_),
+        shared(stage_, values_),
     )?;
 
     // Then nobody has told one, although calls that hold none are logged with all that they hold
@@ -93,8 +108,16 @@ async fn nobody_tells_a_value_in_the_whole_life_of_secrets() -> Result<()> {
     says(&log, &["\"level\":\"TRACE\"", "PutSecretValue", &asked.join(", ")])?;
     said.nothing_of(&values.all()).await?;
 
+    // And neither when the operator is lost while it pushes one, and another one ends that
+    drop(said);
+    let service = lost(service, &stage, &values).await?;
+    let said = Said::from_now_on(&service, &stage);
+    stage.look_at_secret("shared").await?;
+    stage.look("orders").await?;
+    said.nothing_of(&values.all()).await?;
+
     // And neither when the objects go
-    for name in ["text", "binary", "object", "adopted", "refused", "denied"] {
+    for name in ["text", "binary", "object", "adopted", "refused", "denied", "shared"] {
         stage.delete_secret(name).await?;
     }
     said.nothing_of(&values.all()).await
@@ -258,6 +281,73 @@ async fn refused_by_kubernetes(stage: &Stage, values: &Values) -> Result<()> {
         refused(stage, "denied", "TargetSynced", "TargetDenied").await?;
     }
     Ok(())
+}
+
+/// A secret with a reader and a copy, while its key is refused, when it has moved to another one, and when it was deleted and restored.
+async fn shared(stage: &Stage, values: &Values) -> Result<()> {
+    let copies = stage.owner.account.create_key_in("us-west-2", None).await?;
+    let invoices = stage.owner.account.create_key(None).await?;
+    for (name, key) in [("copies", &copies), ("invoices", &invoices)] {
+        let mut spec = stage.spec_for_secrets(&[]);
+        merge(&mut spec, json!({"region": key.region, "key": {"arn": key.arn}}));
+        stage.share(name, spec).await?;
+        stage.ready(name).await?;
+    }
+    put(stage, "shared", &values.shared).await?;
+    let fields = json!({
+        "readers": [{"name": "app", "accountRef": {"name": stage.partner.name}, "principals": [{"role": "ExampleRole"}]}],
+        "replicas": [{"region": copies.region, "sharedKeyRef": {"name": "copies"}}],
+        "restoreDeleted": true,
+    });
+    stage.keep_secret("shared", spec(stage, "shared", fields)).await?;
+    let secret = stage.secret_ready("shared").await?.status.and_then(|status| status.secret_arn).context("an ARN")?;
+    let reads = async |value: &Hidden| {
+        let glance = Glance::at(&stage.as_role().await?, &secret).await?;
+        ensure!(glance.shows(&value.bytes), "the reader does not read the value");
+        anyhow::Ok(())
+    };
+    reads(&values.shared).await?;
+
+    stage.patch_secret("shared", json!({"spec": {"sharedKeyRef": {"name": "nowhere"}}})).await?;
+    stage.secret_stalled("shared", "SharedKeyNotFound").await?;
+    put(stage, "shared", &values.waiting).await?;
+    stage.look_at_secret("shared").await?;
+    reads(&values.shared).await?;
+    stage.patch_secret("shared", json!({"spec": {"sharedKeyRef": {"name": "invoices"}}})).await?;
+    stage.secret_ready("shared").await?;
+    reads(&values.waiting).await?;
+    change(stage, "shared", &values.moved).await?;
+
+    stage.patch_secret("shared", json!({"spec": {"replicas": []}})).await?;
+    stage.secret_ready("shared").await?;
+    stage.secrets_manager(&stage.owner.account).delete_secret().secret_id(&secret).send().await?;
+    stage.secret_healed("shared", DriftKind::SecretPendingDeletion).await?;
+    stage.secret_ready("shared").await?;
+    reads(&values.moved).await
+}
+
+/// Kills the operator while AWS has not answered it to a push, and returns the one that follows. The log of the one that is lost was
+/// searched to its end, as every log is.
+async fn lost(service: Service, stage: &Stage, values: &Values) -> Result<Service> {
+    let Service { home, operator } = service;
+    let status = stage.secret_status("shared").await?;
+    let secret = status.secret_arn.context("an ARN")?;
+    let hang = Fault::hang(Duration::from_secs(5)).operation("PutSecretValue").resource(&secret).principal(IN_ACCOUNTS);
+    let hang = home.world.aws.inject(&hang).await?;
+    put(stage, "shared", &values.lost).await?;
+    wait_for("a push without an answer", DEADLINE, async || {
+        ensure!(home.world.aws.fault_hits(hang).await? > 0, "nothing is pushed");
+        Ok(())
+    })
+    .await?;
+    operator.kill9()?;
+    home.world.aws.remove_fault(hang).await?;
+    let service = Service { operator: home.start().await?, home };
+    stage.wait_secret("shared", "another version", |now| now.version_id != status.version_id).await?;
+    stage.secret_ready("shared").await?;
+    let glance = Glance::at(&stage.as_role().await?, &secret).await?;
+    ensure!(glance.shows(&values.lost.bytes), "the value did not arrive");
+    Ok(service)
 }
 
 async fn refused(stage: &Stage, name: &str, condition: &str, reason: &str) -> Result<()> {
