@@ -136,7 +136,7 @@ async fn a_copy_of_somebody_else_keeps_the_secret_until_it_is_gone_and_the_statu
     stage.keep_secret(NAME, spec(&scene, None, fields)).await?;
     let secret = arn(&stage.secret_ready(NAME).await?)?;
     let client = stage.secrets_manager(&stage.owner.account);
-    let region = scene.other_region();
+    let region = stage.other_region();
     let key = stage.owner.account.create_key_in(region, None).await?;
     let copy = ReplicaRegionType::builder().region(region).kms_key_id(&key.arn).build();
     client.replicate_secret_to_regions().secret_id(&secret).add_replica_regions(copy).send().await?;
