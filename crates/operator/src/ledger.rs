@@ -17,7 +17,7 @@ use sharedkey_engine::{
 };
 use tokio::sync::{Mutex, MutexGuard, SetOnce};
 
-use crate::{index::Index, served::Id};
+use crate::{index::Index, served::Id, streams::PAGE};
 
 const LABEL: &str = "sharedkey.dev/ledger";
 const OWNER: &str = "sharedkey.dev/owner-id";
@@ -74,7 +74,7 @@ impl Ledger {
     /// Reads all of it.
     pub(crate) async fn read(&self) -> anyhow::Result<()> {
         let selector = format!("{LABEL}=sharedkey,{OWNER}={}", self.owner);
-        let mut page = ListParams::default().labels(&selector).limit(500);
+        let mut page = ListParams::default().labels(&selector).limit(PAGE);
         let mut records = self.records.lock().await;
         loop {
             let list = self.api.list(&page).await;

@@ -15,6 +15,9 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+/// Objects of one page of a list. Pages come one after the other, so a start with thousands of objects waits for each.
+pub(crate) const PAGE: u32 = 1000;
+
 /// Watches all objects of a kind into a store, and gives each that was added, changed or removed. An object that does not fit the type, because it is
 /// older than a rule or newer than this operator, is logged and passed over. `told` hears of everything before the store does.
 pub(crate) fn watch<K>(
@@ -25,7 +28,7 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let (reader, writer) = reflector::store();
-    let events = watcher::watcher(Api::<DeserializeGuard<K>>::all(client), watcher::Config::default());
+    let events = watcher::watcher(Api::<DeserializeGuard<K>>::all(client), watcher::Config::default().page_size(PAGE));
     let events = events.default_backoff().filter_map(|event| async { event.map(admit).transpose() });
     let events = events.inspect(move |event| {
         if let Ok(event) = event {

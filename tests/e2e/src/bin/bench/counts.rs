@@ -1,5 +1,7 @@
 //! What was asked of AWS and written to Kubernetes, as the two of them counted it.
 
+use std::ops::Div;
+
 use anyhow::Result;
 use kube::Client;
 use sharedkey_e2e::{IN_ACCOUNTS, reads};
@@ -54,6 +56,22 @@ impl Counts {
             aws: self.aws - before.aws,
             aws_writes: self.aws_writes - before.aws_writes,
             kubernetes_writes: self.kubernetes_writes - before.kubernetes_writes,
+        }
+    }
+}
+
+impl Div<f64> for Counts {
+    type Output = Self;
+
+    /// What is counted in so many sweeps, for one of them.
+    fn div(self, sweeps: f64) -> Self {
+        Self {
+            kms: self.kms / sweeps,
+            secrets_manager: self.secrets_manager / sweeps,
+            values: self.values / sweeps,
+            aws: self.aws / sweeps,
+            aws_writes: self.aws_writes / sweeps,
+            kubernetes_writes: self.kubernetes_writes / sweeps,
         }
     }
 }
