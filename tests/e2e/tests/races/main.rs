@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Result, ensure};
 use futures::future::try_join_all;
 use sharedkey_harness::{StrictAws, say};
+use tokio::sync::Mutex;
 
 use crate::{foreign::Foreign, ours::Writer, policy::Kind};
 
@@ -19,8 +20,9 @@ use crate::{foreign::Foreign, ours::Writer, policy::Kind};
 /// calls after his last, and the moment in which ours undoes it is one call long, whatever the machine's speed. Twice what
 /// `docs/races.md` has.
 const UNDONE: f64 = 0.9;
-/// Of what one write undoes, the share that the operator tells at least, in percent. There it is 55.
-const TOLD: usize = 35;
+
+/// Whoever races has the machine for himself.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_writes_beside_somebody_who_never_stops() -> Result<()> {
@@ -35,6 +37,7 @@ async fn four_hundred_writes_to_policies_of_secrets_beside_somebody_who_never_st
 
 /// So many writes of ours that change something, in all accounts together.
 async fn race(kind: Kind, accounts: u32, wanted: u32) -> Result<()> {
+    let _alone = ALONE.lock().await;
     // Given policies that two write: each reads what is there, changes its own statements and writes everything back
     let aws = StrictAws::start().await?;
     let writers = try_join_all((0..accounts).map(|_| Writer::new(&aws, kind))).await?;
@@ -79,11 +82,12 @@ async fn race(kind: Kind, accounts: u32, wanted: u32) -> Result<()> {
         "{kind:?}: {writes} writes of ours beside {theirs} of others: {lost} of their statements lost, {revived} came back, {seen} of these told, \
          {unseen} told and not found; {overwritten} of our writes undone"
     ));
-    ensure!(unseen * 10 <= seen, "{unseen} were told beside {seen} that were found");
+    // One in ten, or one more where they are few.
+    ensure!(unseen * 10 <= seen + 10, "{unseen} were told beside {seen} that were found");
 
     // And of what it undid it has seen a part, and it undid little, in the moment between its last reading and its write
     let each = f64::from(u32::try_from(lost + revived)?) / f64::from(writes);
-    ensure!(seen * 100 > (lost + revived) * TOLD, "only {seen} were seen");
+    ensure!(seen * 100 > (lost + revived) * kind.told(), "only {seen} were seen");
     ensure!(each < UNDONE, "{each} statements of others were undone by each write");
     Ok(())
 }
