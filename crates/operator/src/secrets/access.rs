@@ -249,7 +249,7 @@ mod tests {
                 r#"Internal error occurred: failed calling webhook "guard.team.example": hidden"#,
                 Some("the admission webhook \"guard.team.example\", which does not answer,"),
             ),
-            (500, r#"Internal error occurred: hidden"#, None),
+            (500, "Internal error occurred: hidden", None),
             (400, "hidden", None),
         ] {
             let told = Denial::of(&status(code, message), "copy").map(|denial| denial.to_string());

@@ -228,7 +228,7 @@ impl Vaults {
 
 /// Every other one of each owner is deleted with its object.
 fn is_deleted(number: u16) -> bool {
-    number / STAGES % 2 == 0
+    (number / STAGES).is_multiple_of(2)
 }
 
 /// A secret of which nobody has anything any more: it was scheduled for deletion once, or has none of our tags.

@@ -19,8 +19,8 @@ async fn what_left_the_spec_is_taken_back_while_its_key_is_refused() -> Result<(
     stage.keep_secret("db", spec.clone()).await?;
     let status = stage.secret_ready("db").await?.status.context("it has a status")?;
     let (secret, version) = (status.secret_arn.context("an ARN")?, status.version_id);
-    let (role, user) = (stage.as_role().await?, stage.as_user().await?);
-    allowed(&[role.clone(), user.clone()], &secret).await?;
+    let who = [stage.as_role().await?, stage.as_user().await?];
+    allowed(&who, &secret).await?;
 
     // When the spec names a SharedKey that there is not, and the role and the copy no longer
     let mut without = spec.clone();
@@ -31,8 +31,8 @@ async fn what_left_the_spec_is_taken_back_while_its_key_is_refused() -> Result<(
     says(&stage.secret_stalled("db", Reason::SharedKeyNotFound.as_ref()).await?, &["nowhere", "create it"])?;
 
     // Then both are gone, the user reads as before, and the new value waits for the key
-    denied(&[role.clone()], &secret).await?;
-    allowed(&[user.clone()], &secret).await?;
+    denied(&who[..1], &secret).await?;
+    allowed(&who[1..], &secret).await?;
     let policies = Hands::of(&stage.partner.account).inline(&stage.role).await?;
     ensure!(!policies.keys().any(|name| name.contains("@secret=db@")), "{policies:?}");
     let there = stage.owner.account.root().in_region(&copies.region).secrets_manager();
@@ -47,7 +47,7 @@ async fn what_left_the_spec_is_taken_back_while_its_key_is_refused() -> Result<(
     stage.put_kubernetes_secret("source", &[("password", super::VALUE)]).await?;
     stage.keep_secret("db", spec).await?;
     stage.secret_ready("db").await?;
-    allowed(&[role, user], &secret).await
+    allowed(&who, &secret).await
 }
 
 #[tokio::test]
