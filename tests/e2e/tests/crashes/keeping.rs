@@ -104,10 +104,10 @@ impl Keeping {
     /// Every act.
     pub(crate) async fn all(home: &Home) -> Result<Vec<Box<dyn Plot>>> {
         // All at once would neither fit on the stack nor be ready in time on a busy machine.
-        stream::iter(Act::ALL).map(|act| Self::new(home, act).boxed_local()).buffered(AT_ONCE).try_collect().await
+        stream::iter(Act::ALL).map(|act| Self::plot(home, act).boxed_local()).buffered(AT_ONCE).try_collect().await
     }
 
-    async fn new(home: &Home, act: Act) -> Result<Box<dyn Plot>> {
+    async fn plot(home: &Home, act: Act) -> Result<Box<dyn Plot>> {
         let vault = Vault::new(Stage::on(home, "aws").await?, &act.all_kept()).await?;
         let history = History::from_now_on(vault.stage.secrets());
         Ok(Box::new(Self { vault, act, history, version: None }))
