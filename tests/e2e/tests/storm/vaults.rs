@@ -241,7 +241,8 @@ async fn is_nobodys(stage: &Stage, number: u16) -> Result<()> {
     let arn = secret.arn.as_deref().unwrap_or_default();
     let deleted = Calls::all().account(&stage.owner.account).operation("DeleteSecret").resource(arn).result("OK");
     let deleted = stage.home.world.aws.count(&deleted).await?;
-    ensure!(deleted == u64::from(is_deleted(number)), "{name} was deleted {deleted} times");
+    // One whose answer was lost is noted as cut, although it was performed.
+    ensure!(deleted <= u64::from(is_deleted(number)), "{name} was deleted {deleted} times");
     if is_deleted(number) {
         // AWS shows no policy of a secret that is going (D§5.7).
         client.restore_secret().secret_id(arn).send().await?;
