@@ -8,7 +8,10 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use crate::{ours::Changes, policy::Policy};
+use crate::{
+    ours::Changes,
+    policy::{Policy, statement},
+};
 
 /// What his Sids begin with.
 const SID: &str = "Foreign";
@@ -66,7 +69,7 @@ impl<'a> Foreign<'a> {
         }
         self.made += 1;
         let sid = format!("{SID}{:06}", self.made);
-        statements.push(self.policy.statement(&sid, &self.policy.account, self.policy.actions()[1]));
+        statements.push(statement(&sid, &self.policy.account, self.policy.actions()[1]));
         self.book.insert(sid);
     }
 }

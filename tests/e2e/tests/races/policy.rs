@@ -63,7 +63,7 @@ impl Policy {
                 let object = ObjectName { namespace: namespace.to_owned(), name: name.to_owned() };
                 let sid = Names::of_secret(OWNER_ID.parse()?, object).secret_sid(CONSUMER).to_string();
                 let policy = Self { account, of: Of::Secret(arn, client), sid };
-                let auditors = policy.statement("Auditors", &policy.account, "secretsmanager:ListSecretVersionIds");
+                let auditors = statement("Auditors", &policy.account, "secretsmanager:ListSecretVersionIds");
                 policy.put(&json!({"Version": "2012-10-17", "Statement": [auditors]})).await?;
                 policy
             }
@@ -76,13 +76,6 @@ impl Policy {
             Of::Key(..) => ["kms:Decrypt", "kms:Encrypt"],
             Of::Secret(..) => ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
         }
-    }
-
-    /// A statement that lets an account do something.
-    pub(crate) fn statement(&self, sid: &str, account: &Account, action: &str) -> Value {
-        json!({
-            "Sid": sid, "Effect": "Allow", "Principal": {"AWS": account.root_arn()}, "Action": action, "Resource": "*",
-        })
     }
 
     /// As the account's administrators read it.
@@ -110,7 +103,7 @@ impl Policy {
 
     /// As the operator writes it: one statement, which lets an account do something.
     pub(crate) fn action(&self, account: &Account, action: &str) -> Result<Action> {
-        let statement = self.statement(&self.sid, account, action);
+        let statement = statement(&self.sid, account, action);
         let document = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
         let edit = Edit { put: PolicyDocument::parse(&document)?.statements().to_vec(), remove: [].into() };
         let (owner, unique_ids) = (OWNER_ID.parse::<OwnerId>()?, BTreeMap::new());
@@ -126,4 +119,11 @@ impl Policy {
         statements.retain(|statement| !statement.contains("\"Foreign0") && !statement.contains(&self.sid));
         Ok(statements)
     }
+}
+
+/// A statement that lets an account do something.
+pub(crate) fn statement(sid: &str, account: &Account, action: &str) -> Value {
+    json!({
+        "Sid": sid, "Effect": "Allow", "Principal": {"AWS": account.root_arn()}, "Action": action, "Resource": "*",
+    })
 }

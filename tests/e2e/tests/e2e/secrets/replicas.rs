@@ -245,7 +245,7 @@ async fn a_copy_of_a_secret_that_was_not_taken_over_stays() -> Result<()> {
     stage.look_at_secret(NAME).await?;
 
     // Then the copy stays as it is, and so it does when the object goes
-    let copied = Copied { secret, scene, key };
+    let copied = Copied { scene, key, secret };
     ensure!(copied.copys_key().await?.as_ref() == Some(&theirs.arn), "it was not ours to remove");
     copied.stage().delete_secret(NAME).await?;
     ensure!(copied.copys_key().await?.as_ref() == Some(&theirs.arn), "it was not ours to remove at the end");
