@@ -6,7 +6,7 @@ source tests/lint.sh
 
 quietly() { "$@" >/dev/null; }
 
-# These wait most of their minutes, so they run beside all others, in two rows; `quiet` counts calls by the sweep and runs alone.
+# These wait most of their minutes, so they run beside all others; `quiet` counts calls by the sweep and runs alone.
 long=(crashes races silence storm)
 
 # Always the whole workspace: a part of it is built with other features, which means anew.
@@ -23,29 +23,23 @@ for package in json.load(sys.stdin)["packages"]:
   cargo test --workspace --locked --lib --bins && tests "${all[@]}"
 }
 
-storm() { tests storm; }
+long() { tests "${long[@]}"; }
 
-blows() { tests crashes races silence; }
-
-# Runs all commands but the first in the background, and shows what they printed when all have ended. All have to pass.
+# Runs the second command in the background and shows what it printed when both have ended. Both have to pass.
 side_by_side() {
-  local logs command other others=() failed=0
-  logs=$(mktemp --directory)
-  set -m # process groups of their own, so that they can be ended as a whole
-  for command in "${@:2}"; do
-    "$command" >"$logs/$command" 2>&1 &
-    others+=("$!")
-  done
+  local log other failed=0
+  log=$(mktemp)
+  set -m # a process group of its own, so that it can be ended as a whole
+  "$2" >"$log" 2>&1 &
+  other=$!
   set +m
-  # shellcheck disable=SC2064 # the processes of now
-  trap "kill -INT -- ${others[*]/#/-}" INT TERM
+  # shellcheck disable=SC2064 # the process of now
+  trap "kill -INT -- -$other" INT TERM
   "$1" || failed=1
-  for other in "${others[@]}"; do
-    wait "$other" || failed=1
-  done
+  wait "$other" || failed=1
   trap - INT TERM
-  cat "$logs"/* >&2
-  rm -r "$logs"
+  cat "$log" >&2
+  rm "$log"
   return "$failed"
 }
 
@@ -56,7 +50,7 @@ lint_steps
 step "Rust: build" cargo build --workspace --all-targets --locked
 # End-to-end stories wait for sweeps more than they compute.
 export RUST_TEST_THREADS=6
-step "Rust: tests, end-to-end stories included, and beside them ${long[*]}" side_by_side others storm blows
+step "Rust: tests, end-to-end stories included, and beside them ${long[*]}" side_by_side others long
 step "Rust: a thousand quiet sweeps" tests quiet
 step "Python: tests of the strict AWS" tests/aws/test.sh
 run_steps

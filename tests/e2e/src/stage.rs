@@ -19,7 +19,7 @@ use sharedkey_harness::{
 use crate::{Home, Login, key_document, logins, operator, own_sid};
 
 /// Long enough for a busy machine; a condition that holds ends the wait at once.
-pub const DEADLINE: Duration = Duration::from_mins(1);
+pub const DEADLINE: Duration = Duration::from_mins(3);
 
 /// An AWS account with its `AwsAccount`.
 #[derive(Debug)]

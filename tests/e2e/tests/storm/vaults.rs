@@ -1,18 +1,21 @@
 //! Secrets of two owners, each of them read by a role of a partner. All secrets of an owner have the value of one Kubernetes Secret.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
-use kube::{ResourceExt as _, api::ListParams};
+use kube::{ResourceExt, api::ListParams};
 use serde_json::{Value, json};
-use sharedkey_api::{ExternalSecretStatus, GROUP};
-use sharedkey_e2e::{Glance, Hands, History, Home, Stage, is_settled, merge};
+use sharedkey_api::{ExternalSecret, ExternalSecretStatus, GROUP};
+use sharedkey_e2e::{Glance, Hands, History, Home, Stage, is_settled, merge, told};
 use sharedkey_harness::{aws::Calls, wait_for};
 
 use crate::{
     LONGEST,
-    told::{self, Told, most_in_the_storm},
+    told::{Told, most_in_the_storm},
 };
 
 /// Stages: each has two accounts.
@@ -118,7 +121,7 @@ impl Vaults {
 
     /// So many objects were ready at some time.
     pub(crate) fn ready_once(&self, objects: u16) -> Result<()> {
-        let count = told::ready_once(self.vaults.iter().map(|vault| vault.history.clone()));
+        let count = crate::told::ready_once(self.vaults.iter().map(|vault| vault.history.clone()));
         ensure!(count == usize::from(objects), "{count} of {objects} have been ready");
         Ok(())
     }
@@ -180,19 +183,28 @@ impl Vaults {
         stream::iter(left).buffer_unordered(AT_ONCE).try_collect().await
     }
 
-    /// None of these objects is there any more.
+    /// None of these objects has anything in AWS, to its own knowledge; where a call was not answered, it stays for minutes to look again.
     pub(crate) async fn gone(&self, numbers: Range<u16>) -> Result<()> {
-        let leaving: Vec<String> = numbers.map(name).collect();
-        for Vault { stage, .. } in &self.vaults {
-            let mut there = stage.secrets().list(&ListParams::default()).await?.items;
-            there.retain(|secret| leaving.contains(&secret.name_any()));
-            let Some(first) = there.first() else { continue };
-            bail!("{} are there, and the first says {}", there.len(), serde_json::to_string(&first.status)?);
+        for secret in self.leaving(numbers).await? {
+            let waits = secret.status.as_ref().is_some_and(|status| {
+                told(status, "Ready", "Deleting").is_ok_and(|it| it.starts_with("being deleted, gone from AWS"))
+            });
+            ensure!(waits, "{} says {}", secret.name_any(), serde_json::to_string(&secret.status)?);
         }
         Ok(())
     }
 
-    /// Nothing of these objects is in AWS or in the ledger, but for secrets that are nobody's or are going to be deleted.
+    async fn leaving(&self, numbers: Range<u16>) -> Result<Vec<ExternalSecret>> {
+        let leaving: BTreeSet<String> = numbers.map(name).collect();
+        let mut there = Vec::new();
+        for Vault { stage, .. } in &self.vaults {
+            there.extend(stage.secrets().list(&ListParams::default()).await?);
+        }
+        there.retain(|secret| leaving.contains(&secret.name_any()));
+        Ok(there)
+    }
+
+    /// Nothing of these objects is in AWS, and nothing of those that are gone in the ledger, but for secrets that are nobody's or are going to be deleted.
     pub(crate) async fn left_nothing(&self, numbers: Range<u16>) -> Result<()> {
         for Vault { stage, .. } in &self.vaults {
             let roles = (0..ROLES).map(|role| stage.partner.account.arn(&format!("role/{}", name_of_role(role))));
@@ -205,7 +217,14 @@ impl Vaults {
                 ensure!(left.is_empty(), "{role} still has {left:?}");
             }
         }
-        let checks = self.numbered(numbers).map(async |(stage, number)| is_nobodys(stage, number).await);
+        let waiting: BTreeSet<String> =
+            self.leaving(numbers.clone()).await?.iter().map(ResourceExt::name_any).collect();
+        let checks = self.numbered(numbers).map(async |(stage, number)| {
+            if !waiting.contains(&name(number)) {
+                stage.forgotten(&name(number)).await?;
+            }
+            is_nobodys(stage, number).await
+        });
         stream::iter(checks).buffer_unordered(AT_ONCE).try_collect().await
     }
 
@@ -214,7 +233,7 @@ impl Vaults {
     }
 
     pub(crate) fn told_since_the_beginning(&self) -> Result<Told> {
-        told::told(self.vaults.iter().map(|vault| (vault.history.clone(), BTreeMap::new())), most_in_the_storm)
+        crate::told::told(self.vaults.iter().map(|vault| (vault.history.clone(), BTreeMap::new())), most_in_the_storm)
     }
 
     /// What was told since the value was changed last.
@@ -222,7 +241,7 @@ impl Vaults {
         let known = |known: &BTreeMap<String, Known>| {
             known.iter().map(|(name, known)| (name.clone(), known.statuses)).collect::<BTreeMap<_, _>>()
         };
-        told::told(self.vaults.iter().map(|vault| (vault.history.clone(), known(&vault.known))), |_| most)
+        crate::told::told(self.vaults.iter().map(|vault| (vault.history.clone(), known(&vault.known))), |_| most)
     }
 }
 
@@ -234,7 +253,6 @@ fn is_deleted(number: u16) -> bool {
 /// A secret of which nobody has anything any more: it was scheduled for deletion once, or has none of our tags.
 async fn is_nobodys(stage: &Stage, number: u16) -> Result<()> {
     let name = name(number);
-    stage.forgotten(&name).await?;
     let client = stage.owner.account.root().in_region(&stage.key.region).secrets_manager();
     let secret = client.describe_secret().secret_id(&name).send().await?;
     ensure!(secret.deleted_date.is_some() == is_deleted(number), "{secret:?}");
