@@ -22,13 +22,16 @@ use tokio::sync::Mutex;
 
 use crate::{blow::Blow, scene::Scene};
 
+/// Objects at the same time: nearly all of them wait for a blow, and the others have to go on.
+const CONCURRENCY: [&str; 2] = ["--concurrency", "128"];
+
 /// One operator at a time works under the owner id of this world.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_that_is_killed_between_any_two_writes_is_followed_by_one_that_makes_it_true() -> Result<()> {
     let _alone = ALONE.lock().await;
-    let Service { home, operator } = Service::start(INTERVAL, &[]).await?;
+    let Service { home, operator } = Service::start(INTERVAL, &CONCURRENCY).await?;
     let mut scenes = Scene::all(&home, &[Blow::NotPerformed, Blow::Performed]).await?;
     let mut operator = Some(operator);
     for round in 0.. {
@@ -54,7 +57,7 @@ async fn an_operator_that_is_killed_between_any_two_writes_is_followed_by_one_th
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_that_never_hears_what_became_of_a_write_makes_it_true() -> Result<()> {
     let _alone = ALONE.lock().await;
-    let Service { home, operator: _operator } = Service::start(INTERVAL, &[]).await?;
+    let Service { home, operator: _operator } = Service::start(INTERVAL, &CONCURRENCY).await?;
     let mut scenes = Scene::all(&home, &[Blow::AnswerLost]).await?;
     for round in 0.. {
         let mut open: Vec<&mut Scene> = scenes.iter_mut().filter(|scene| scene.is_open()).collect();
