@@ -91,8 +91,10 @@ async fn a_thousand_quiet_sweeps_of_secrets_write_nothing_and_read_no_value() ->
         ensure!(is_about(in_a_sweep, times), "{operation}: {in_a_sweep} calls in a sweep instead of {times}");
     }
     assert_eq!(asked.keys().collect::<Vec<_>>(), AT_MOST.map(|(operation, _)| operation));
+    // The SharedKey may have been swept more often than the secrets, for which AWS gives no more turns.
+    let often = sweeps.max(reconciles(&end, KINDS[1]) - reconciles(&start, KINDS[1]));
     for (operation, most) in AT_MOST {
-        let in_a_sweep = asked[operation] / sweeps;
+        let in_a_sweep = asked[operation] / often;
         ensure!(in_a_sweep < f64::from(most) * (1.0 + BUSY), "{operation}: {in_a_sweep} calls in a sweep: {asked:?}");
     }
     Ok(())
