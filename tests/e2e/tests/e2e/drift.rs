@@ -73,9 +73,12 @@ async fn healed_once(scene: &Scene, change: &Change, before: &Live) -> Result<()
     if change.takes_time() {
         stage.observe(NAME).await?;
     }
-    let looks = scene.looks().await?;
+    let mut looks = scene.looks().await?;
     change.make(scene, before).await?;
     if change.takes_time() {
+        // A reading of the moment in between would still be shared.
+        stage.look(NAME).await?;
+        looks = scene.looks().await?;
         stage.enforce(NAME).await?;
     }
 
