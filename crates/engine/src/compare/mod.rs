@@ -195,10 +195,7 @@ pub fn compare(desired: &Desired, observed: &Observed, record: &Record) -> Compa
     let findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&case)).collect();
     let blockers = blockers(&case, &findings);
     let mut leftovers = leftovers(&desired.refused, &asked, record);
-    if desired.take_over {
-        let strays = [stray::statements(&case), stray::policies(&side)].concat();
-        leftovers.extend(stray::taken_over(&side, strays));
-    }
+    leftovers.extend(stray::taken_over(&side, || [stray::statements(&case), stray::policies(&side)].concat()));
     Comparison { key: key.cloned(), statements, left_out: strangers.left_out, findings, leftovers, blockers, verdicts }
 }
 

@@ -44,8 +44,9 @@ pub(crate) fn policies(side: &Side<'_>) -> Vec<Finding> {
     findings
 }
 
-/// The same as targets to take away, once a person has decided so.
-pub(crate) fn taken_over(side: &Side<'_>, found: Vec<Finding>) -> Vec<Target> {
+/// The same as targets to take away, once a person has decided so; before, nothing is looked for.
+pub(crate) fn taken_over(side: &Side<'_>, strays: impl FnOnce() -> Vec<Finding>) -> Vec<Target> {
+    let found = if side.take_over { strays() } else { Vec::new() };
     let decided = found.into_iter().filter(|finding| finding.cause == Cause::NotYet);
     let resources = decided.filter_map(|finding| finding.resource);
     resources

@@ -166,7 +166,7 @@ pub fn compare(desired: &DesiredSecret, observed: &ObservedSecret, record: &Reco
     };
     let findings: Vec<Finding> = CHECKS.iter().flat_map(|check| check(&case)).collect();
     let mut leftovers = leftovers(&desired.refused, &asked, record);
-    leftovers.extend(stray::taken_over(&side, [policy::strays(&case), stray::policies(&side)].concat()));
+    leftovers.extend(stray::taken_over(&side, || [policy::strays(&case), stray::policies(&side)].concat()));
     SecretComparison {
         arn: arn.filter(|_| owner.may_write()).cloned(),
         adopting: owner == Owner::Adoptable,
