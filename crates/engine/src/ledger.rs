@@ -3,7 +3,7 @@
 //! A target is recorded before its first write and forgotten after it is gone. Un-sharing, lost status, restored backups and
 //! crashes all work from here (design §5). The fingerprint of what was last written tells drift from a changed spec.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use sharedkey_api::SecretDeletionPolicy;
@@ -402,17 +402,27 @@ impl Record {
 
     /// Unique ids and the principals that they stood for when one of our statements last named them.
     pub fn unique_ids(&self) -> BTreeMap<String, String> {
-        self.trusted().map(|(principal, id)| (id.clone(), principal.to_string())).collect()
+        self.all_trusted().map(|(principal, id)| (id.to_owned(), principal.to_string())).collect()
     }
 
     /// The unique id that stood behind a principal when one of our statements last named it.
     pub fn unique_id(&self, principal: &EntityArn) -> Option<&str> {
-        self.trusted().find(|(known, _)| *known == principal).map(|(_, id)| id.as_str())
+        self.all_trusted().find(|(known, _)| *known == principal).map(|(_, id)| id)
+    }
+
+    /// The same for everybody.
+    pub(crate) fn trusted(&self) -> HashMap<&EntityArn, &str> {
+        let mut trusted = HashMap::new();
+        self.all_trusted().for_each(|(principal, id)| {
+            trusted.entry(principal).or_insert(id);
+        });
+        trusted
     }
 
     /// Everybody whom our statements trust or trusted, with the id at that time. A statement that stands knows better.
-    fn trusted(&self) -> impl Iterator<Item = (&EntityArn, &String)> {
-        self.targets.iter().flat_map(|target| &target.principals).chain(&self.principals)
+    fn all_trusted(&self) -> impl Iterator<Item = (&EntityArn, &str)> {
+        let all = self.targets.iter().flat_map(|target| &target.principals).chain(&self.principals);
+        all.map(|(principal, id)| (principal, id.as_str()))
     }
 }
 

@@ -129,17 +129,29 @@ pub struct Names {
     owner: OwnerId,
     kind: Kind,
     object: ObjectName,
+    /// How the names of all its policies in IAM begin.
+    policy_prefix: String,
 }
 
 impl Names {
     /// The names of a `SharedKey` under an owner id.
     pub fn new(owner: OwnerId, object: ObjectName) -> Self {
-        Self { owner, kind: Kind::SharedKey, object }
+        Self::of_kind(Kind::SharedKey, owner, object)
     }
 
     /// The names of an `ExternalSecret` under an owner id. They are never those of a `SharedKey` of the same name.
     pub fn of_secret(owner: OwnerId, object: ObjectName) -> Self {
-        Self { owner, kind: Kind::ExternalSecret, object }
+        Self::of_kind(Kind::ExternalSecret, owner, object)
+    }
+
+    /// No name in Kubernetes holds `=`, so a `SharedKey` never has the names of an `ExternalSecret`.
+    fn of_kind(kind: Kind, owner: OwnerId, object: ObjectName) -> Self {
+        let marked = match kind {
+            Kind::SharedKey => "",
+            Kind::ExternalSecret => "secret=",
+        };
+        let policy_prefix = format!("sharedkey@{owner}@{}@{marked}{}@", object.namespace, object.name);
+        Self { owner, kind, object, policy_prefix }
     }
 
     /// The kind of the object.
@@ -202,23 +214,13 @@ impl Names {
 
     /// Whether the name of a policy in IAM is one of this object's, in the same way.
     pub fn own_policy(&self, policy: &str) -> bool {
-        policy.starts_with(&self.policy_prefix())
-    }
-
-    /// No name in Kubernetes holds `=`, so a `SharedKey` never has the names of an `ExternalSecret`.
-    fn policy_prefix(&self) -> String {
-        let ObjectName { namespace, name } = &self.object;
-        let kind = match self.kind {
-            Kind::SharedKey => "",
-            Kind::ExternalSecret => "secret=",
-        };
-        format!("sharedkey@{}@{namespace}@{kind}{name}@", self.owner)
+        policy.starts_with(&self.policy_prefix)
     }
 
     /// The name of a consumer's or reader's policy in IAM. Kubernetes names are lower case, so IAM's case-insensitive uniqueness (D§4.3)
     /// cannot make two of them one.
     pub fn policy_name(&self, consumer: &str) -> String {
-        shorten(format!("{}{consumer}", self.policy_prefix()), MAX_POLICY_NAME)
+        shorten([&self.policy_prefix, consumer].concat(), MAX_POLICY_NAME)
     }
 }
 

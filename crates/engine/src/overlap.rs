@@ -2,7 +2,7 @@
 //! told while the object stands, and again when it is gone (design §5).
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -24,7 +24,7 @@ const NAMED: usize = 3;
 const TOLD: usize = 4;
 
 /// The names of the statements in a key policy that the operator wrote.
-pub(crate) struct Ours(BTreeSet<String>);
+pub(crate) struct Ours(HashSet<String>);
 
 impl Ours {
     pub(crate) fn of(document: &PolicyDocument, owner: &OwnerId) -> Self {
@@ -35,8 +35,8 @@ impl Ours {
     /// Whether a way in, as a verdict names it, is by none of them.
     fn lack(&self, way: &str) -> bool {
         // How the statement means the caller stands in parentheses behind its name.
-        let name = way.rfind(" (").map_or(way, |end| &way[..end]);
-        !self.0.contains(way) && !self.0.contains(name)
+        let name = || way.rfind(" (").map(|end| &way[..end]);
+        !self.0.contains(way) && !name().is_some_and(|name| self.0.contains(name))
     }
 }
 
@@ -45,9 +45,9 @@ impl Ours {
 pub(crate) struct Overlap(BTreeMap<Arc<str>, BTreeSet<String>>);
 
 impl Overlap {
-    pub(crate) fn add(&mut self, ours: &Ours, ways: Vec<Arc<str>>, action: &str) {
+    pub(crate) fn add(&mut self, ours: &Ours, ways: Vec<Arc<str>>, actions: &[&str]) {
         for way in ways.into_iter().filter(|way| ours.lack(way)) {
-            self.0.entry(way).or_default().insert(action.to_owned());
+            self.0.entry(way).or_default().extend(actions.iter().map(|&action| action.to_owned()));
         }
     }
 
@@ -109,7 +109,7 @@ impl Left<'_> {
         let mut overlap = Overlap::default();
         for action in expanded(&consumer.actions) {
             if let Verdict::Allowed { by, .. } = verdict(&self.document, &identity, self.key, &caller, &action) {
-                overlap.add(&self.ours, by, &action);
+                overlap.add(&self.ours, by, &[&action]);
             }
         }
         overlap
@@ -121,7 +121,7 @@ impl Left<'_> {
         let mut overlap = Overlap::default();
         for action in expanded(&consumer.actions) {
             if let Decision::Allowed { by, .. } = key_policy_decision(&self.document, self.key, &caller, &action) {
-                overlap.add(&self.ours, vec![by.into()], &action);
+                overlap.add(&self.ours, vec![by.into()], &[&action]);
             }
         }
         overlap

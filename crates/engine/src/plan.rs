@@ -3,7 +3,7 @@
 pub(crate) mod delegation;
 pub(crate) mod narrow;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sharedkey_api::{Mode, conditions::Reason};
 use sharedkey_policy::{
@@ -439,6 +439,9 @@ impl Planner<'_> {
 
     /// Whether the key policy would be refused: then nothing is written anywhere, rather than one half of it.
     fn refusal(&self, edit: &Edit) -> Option<Blocker> {
+        if edit.is_empty() {
+            return None;
+        }
         let (key, live) = (self.comparison.key.as_ref()?, self.observed.document()?);
         let unique_ids = self.observed.unique_ids();
         let prune = self.desired.prune_foreign_orphans;
@@ -456,10 +459,10 @@ impl Planner<'_> {
     }
 
     fn key_step(&self, edit: Edit) -> Option<Step> {
-        let key = self.comparison.key.as_ref()?;
-        if edit.put.is_empty() && edit.remove.is_empty() {
+        if edit.is_empty() {
             return None;
         }
+        let key = self.comparison.key.as_ref()?;
         let unique_ids = self.observed.unique_ids();
         let written = |wanted: &WantedStatement| {
             let put = edit.put.iter().find(|put| put.sid() == wanted.statement.sid())?;
@@ -548,7 +551,7 @@ impl Planner<'_> {
 /// Of what stands in AWS as it has to, what the ledger does not know so.
 pub(crate) fn adopted(mut standing: Vec<Target>, findings: &[Finding], record: &Record) -> Vec<Target> {
     let differing: BTreeSet<&Resource> = findings.iter().filter_map(|finding| finding.resource.as_ref()).collect();
-    let known: BTreeMap<&Resource, &Target> = record.targets.iter().map(|target| (&target.resource, target)).collect();
+    let known: HashMap<&Resource, &Target> = record.targets.iter().map(|target| (&target.resource, target)).collect();
     let is_known = |target: &Target| known.get(&target.resource).is_some_and(|known| known.states(target));
     standing.retain(|target| !differing.contains(&target.resource) && !is_known(target));
     standing

@@ -149,18 +149,19 @@ fn decide(
     let mut conditions = BTreeSet::new();
     let mut overlap = Overlap::default();
     let mut denials: BTreeMap<(Half, String), Denial> = BTreeMap::new();
-    for action in known {
-        match access.verdict(action) {
+    for (verdict, actions) in access.verdicts(known.iter().map(String::as_str)) {
+        match verdict {
             Verdict::Allowed { by, conditions: stated } => {
-                allowed += 1;
-                overlap.add(ours, by, action);
+                allowed += actions.len();
+                overlap.add(ours, by, &actions);
                 conditions.extend(stated);
             }
             Verdict::Denied { half, reason } => {
                 // What differs in nothing but the action is told once.
-                let denial = denials.entry((half, reason.replace(action, ""))).or_default();
+                let alike = actions.iter().fold(reason.clone(), |alike, action| alike.replace(action, ""));
+                let denial = denials.entry((half, alike)).or_default();
                 denial.reason.get_or_insert(reason);
-                denial.actions.insert(action.clone());
+                denial.actions.extend(actions.into_iter().map(str::to_owned));
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::arn::{EntityArn, KeyArn};
 use crate::document::PolicyDocument;
 
 pub(crate) use key_policy::key_policy_answer;
-pub(crate) use question::{Answer, Question};
+pub(crate) use question::{Answer, Parties};
 pub(crate) use statement::selects_key;
 pub(crate) use subject::Subject;
 pub use verdict::{Access, Half, Verdict, verdict};
@@ -82,9 +82,10 @@ pub enum Decision {
 ///
 /// A pattern such as `kms:ReEncrypt*` asks about all known actions that it covers; the strictest decision is the answer.
 pub fn key_policy_decision(document: &PolicyDocument, key: &KeyArn, caller: &Caller<'_>, action: &str) -> Decision {
+    let parties = Parties::new(caller, Subject::Key { key, within: None });
     strictest(action, |action| {
-        let question = Question::new(caller, Subject::Key { key, within: None }, action);
-        Decision::of(&key_policy_answer(document, &question), || key_policy::near_miss(document, &question))
+        let question = parties.about(action);
+        Decision::of(&key_policy_answer(document, question), || key_policy::near_miss(document, question))
     })
 }
 
@@ -92,10 +93,8 @@ pub fn key_policy_decision(document: &PolicyDocument, key: &KeyArn, caller: &Cal
 ///
 /// A pattern such as `kms:ReEncrypt*` asks about all known actions that it covers; the strictest decision is the answer.
 pub fn identity_decision(policies: &IdentityPolicies, key: &KeyArn, caller: &Caller<'_>, action: &str) -> Decision {
-    strictest(action, |action| {
-        let question = Question::new(caller, Subject::Key { key, within: None }, action);
-        identity::decision(policies, &question)
-    })
+    let parties = Parties::new(caller, Subject::Key { key, within: None });
+    strictest(action, |action| identity::decision(policies, parties.about(action)))
 }
 
 impl Decision {

@@ -17,6 +17,13 @@ pub(crate) fn is_literal(pattern: &str) -> bool {
 /// The same where `equal` says which characters are equal.
 pub(crate) fn glob_match_by(pattern: &str, text: &str, equal: impl Fn(char, char) -> bool) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
+    // Up to the first wildcard nothing is retried, and most texts end there.
+    while let Some(wanted) = pattern.clone().next().filter(|&wanted| !matches!(wanted, '*' | '?')) {
+        if !text.next().is_some_and(|found| equal(wanted, found)) {
+            return false;
+        }
+        pattern.next();
+    }
     let mut last_star: Option<(Chars<'_>, Chars<'_>)> = None;
     loop {
         let (mut pattern_rest, mut text_rest) = (pattern.clone(), text.clone());

@@ -17,6 +17,13 @@ pub struct Edit {
     pub remove: BTreeSet<Sid>,
 }
 
+impl Edit {
+    /// Whether it asks for nothing.
+    pub fn is_empty(&self) -> bool {
+        self.put.is_empty() && self.remove.is_empty()
+    }
+}
+
 /// The document after an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Merge {

@@ -48,9 +48,8 @@ pub(crate) fn inline(side: &Side<'_>) -> Vec<Finding> {
         let Some(wanted) = &delegate.document else { continue };
         let name = side.names.policy_name(delegate.name);
         for (principal, state) in side.present(delegate) {
-            let resource = Resource::InlinePolicy { entity: principal.clone(), name: name.clone() };
-            let policy = OurPolicy {
-                resource,
+            let policy = || OurPolicy {
+                resource: Resource::InlinePolicy { entity: principal.clone(), name: name.clone() },
                 label: format!("inline policy {name:?} of {principal}"),
                 subject: name.clone(),
                 principals: vec![principal.to_string()],
@@ -72,28 +71,33 @@ pub(super) struct OurPolicy {
 }
 
 impl Side<'_> {
+    /// What differs about a policy. Its names are only asked for where something does.
     pub(super) fn policy_finding(
         &self,
         delegate: &Delegate<'_>,
-        policy: OurPolicy,
+        policy: impl FnOnce() -> OurPolicy,
         wanted: &PolicyDocument,
         live: Option<&Result<PolicyDocument, MalformedPolicy>>,
     ) -> Option<Finding> {
-        let (kind, found, expected, observed, what) = match live {
-            None => {
-                let lost = policy.principals.join(", ");
-                let what = format!("is missing; without it {lost} {}", delegate.given.cannot());
-                (DriftKind::PolicyMissing, None, delegate.given.allows(), "no such policy".to_owned(), what)
-            }
-            Some(Err(malformed)) => {
+        let difference = match live {
+            Some(Ok(live)) => Some((live, document_difference(wanted, live, self.context)?)),
+            None | Some(Err(_)) => None,
+        };
+        let policy = policy();
+        let (kind, found, expected, observed, what) = match (live, difference) {
+            (Some(Err(malformed)), _) => {
                 let what = format!("cannot be read as a policy: {malformed}");
                 (DriftKind::PolicyChanged, Some(String::new()), delegate.given.allows(), malformed.to_string(), what)
             }
-            Some(Ok(live)) => {
-                let difference = document_difference(wanted, live, self.context)?;
+            (_, Some((live, difference))) => {
                 let what = format!("differs: {difference}");
                 let found = document_fingerprint(live, self.context);
                 (DriftKind::PolicyChanged, Some(found), difference.expected_text(), difference.observed_text(), what)
+            }
+            (_, None) => {
+                let lost = policy.principals.join(", ");
+                let what = format!("is missing; without it {lost} {}", delegate.given.cannot());
+                (DriftKind::PolicyMissing, None, delegate.given.allows(), "no such policy".to_owned(), what)
             }
         };
         let cause = self.cause(&policy.resource, found.as_deref(), policy.lagging);

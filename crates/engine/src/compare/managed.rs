@@ -36,7 +36,7 @@ impl Side<'_> {
             ManagedPolicy::Absent { lagging } => (None, *lagging),
             ManagedPolicy::Present { document, lagging, .. } => (Some(document), *lagging),
         };
-        let policy = OurPolicy {
+        let policy = || OurPolicy {
             resource: Resource::ManagedPolicy { policy: arn.clone() },
             label: format!("managed policy {arn}"),
             subject: arn.to_string(),

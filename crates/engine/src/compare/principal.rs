@@ -41,10 +41,11 @@ pub(crate) fn strangers(
     heal: bool,
 ) -> Strangers {
     let mut strangers = Strangers::default();
+    let trusted = record.trusted();
     for Named { principals, statement, recorded } in named {
         for principal in *principals {
             let read = matches!(entities.get(principal), Some(Ok(_)));
-            let known = record.unique_id(principal).map(str::to_owned);
+            let known = trusted.get(principal).map(|&id| id.to_owned());
             // Where the ledger tells who was trusted, whom it does not name was not.
             let guessed =
                 || if *recorded && read { None } else { orphan_for(principal, (*statement)?, entities, record) };

@@ -24,7 +24,7 @@ impl Outcome {
 }
 
 /// Judges all conditions of a statement, of which every one must hold.
-pub(super) fn judge(conditions: &[Condition], question: &Question<'_>) -> Outcome {
+pub(super) fn judge(conditions: &[Condition], question: Question<'_>) -> Outcome {
     let mut open = Vec::new();
     for condition in conditions {
         match holds(condition, question) {
@@ -48,11 +48,11 @@ enum Fact {
     Open,
 }
 
-fn fact(key: &str, question: &Question<'_>) -> Fact {
+fn fact(key: &str, question: Question<'_>) -> Fact {
     let key = key.to_ascii_lowercase();
     let kind = question.entity.map(EntityArn::kind);
     match key.as_str() {
-        "aws:principalarn" => Fact::Is(question.arn.to_string()),
+        "aws:principalarn" => Fact::Is(question.arn.clone()),
         "aws:principalaccount" | "kms:calleraccount" => Fact::Is(question.account.to_string()),
         "aws:principalisawsservice" => Fact::Is("false".to_owned()),
         "aws:principaltype" => Fact::Is(match kind {
@@ -90,7 +90,7 @@ fn is_encryption_context(key: &str) -> bool {
 }
 
 /// None where only a request decides, and for operators that are not known.
-fn holds(condition: &Condition, question: &Question<'_>) -> Option<bool> {
+fn holds(condition: &Condition, question: Question<'_>) -> Option<bool> {
     let operator = Operator::parse(&condition.operator)?;
     match (fact(&condition.key, question), operator.test) {
         (Fact::Open, _) => None,
@@ -198,7 +198,7 @@ impl Test {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{Caller, Subject};
+    use crate::access::{Caller, Parties, Subject};
 
     const ROLE: &str = "arn:aws:iam::444455556666:role/team/Reader";
 
@@ -206,10 +206,9 @@ mod tests {
     fn outcome(operator: &str, key: &str, values: &[&str], action: &str) -> Option<bool> {
         let asked = "arn:aws:kms:eu-west-1:111122223333:key/1".parse().unwrap();
         let arn = ROLE.parse().unwrap();
-        let question =
-            Question::new(&Caller { arn: &arn, unique_id: None }, Subject::Key { key: &asked, within: None }, action);
+        let parties = Parties::new(&Caller { arn: &arn, unique_id: None }, Subject::Key { key: &asked, within: None });
         let values = values.iter().map(|&value| value.to_owned()).collect();
-        holds(&Condition { operator: operator.to_owned(), key: key.to_owned(), values }, &question)
+        holds(&Condition { operator: operator.to_owned(), key: key.to_owned(), values }, parties.about(action))
     }
 
     #[test]

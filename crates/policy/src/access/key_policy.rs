@@ -1,7 +1,7 @@
 //! The owner's half: what the policy of a key or secret says to a caller (D§1.2, D§1.3, D§5.1).
 
 use super::condition::{Outcome, judge};
-use super::question::{Answer, Meant, Question, Reach};
+use super::question::{Answer, Meant, Parties, Question, Reach};
 use super::statement::{covers_action, covers_subject};
 use crate::arn::{EntityArn, is_account_id, principal_parts};
 use crate::document::{Effect, PolicyDocument, Principals, Statement, StatementName};
@@ -17,17 +17,21 @@ struct Reached<'a> {
 }
 
 impl<'a> Reaching<'a> {
-    pub(crate) fn new(document: &'a PolicyDocument, question: &Question<'_>) -> Self {
+    pub(crate) fn new(document: &'a PolicyDocument, parties: &Parties<'_>) -> Self {
         let reached = document.statements().iter().enumerate().filter_map(|(index, statement)| {
-            let (reach, open) = reach(statement, question).filter(|_| covers_subject(statement, question))?;
+            let (reach, open) = reach(statement, parties).filter(|_| covers_subject(statement, parties))?;
             let name = StatementName::of(index, statement).to_string();
             Some(Reached { meant: Meant::new(statement, name, reach), open })
         });
         Self(reached.collect())
     }
 
+    pub(super) fn statements(&self) -> impl Iterator<Item = &'a Statement> {
+        self.0.iter().map(|reached| reached.meant.statement)
+    }
+
     /// Asks them about an action.
-    pub(crate) fn answer(&self, question: &Question<'_>) -> Answer {
+    pub(crate) fn answer(&self, question: Question<'_>) -> Answer {
         let mut answer = Answer::default();
         for Reached { meant, open } in &self.0 {
             if covers_action(meant.statement, question) {
@@ -39,16 +43,16 @@ impl<'a> Reaching<'a> {
 }
 
 /// Asks every statement of such a policy.
-pub(crate) fn key_policy_answer(document: &PolicyDocument, question: &Question<'_>) -> Answer {
-    Reaching::new(document, question).answer(question)
+pub(crate) fn key_policy_answer(document: &PolicyDocument, question: Question<'_>) -> Answer {
+    Reaching::new(document, &question).answer(question)
 }
 
 /// The statement that comes closest to allowing, and what it lacks. Apart from the answer, because it looks at every principal of the
 /// document, and only what is denied needs it.
-pub(crate) fn near_miss(document: &PolicyDocument, question: &Question<'_>) -> Option<String> {
+pub(crate) fn near_miss(document: &PolicyDocument, question: Question<'_>) -> Option<String> {
     let allows = document.named().filter(|(_, statement)| statement.effect() == Effect::Allow);
     let misses = allows.filter_map(|(name, statement)| {
-        let reached = reach(statement, question);
+        let reached = reach(statement, &question);
         let judged = reached.map(|(_, open)| with_open(judge(statement.conditions(), question), open));
         miss(&name, statement, judged, question)
     });
@@ -76,13 +80,13 @@ struct Listed {
     session: Option<String>,
 }
 
-fn listed(principals: &Principals, question: &Question<'_>) -> Listed {
+fn listed(principals: &Principals, parties: &Parties<'_>) -> Listed {
     let mut found = Listed { everyone: false, named: false, account: false, session: None };
     for value in principals.aws() {
         found.everyone |= value == "*";
-        found.named |= value == &*question.arn || Some(value) == question.unique_id;
-        found.account |= value == &*question.root || value == question.account.as_str();
-        if question.sessions.as_ref().is_some_and(|sessions| value.starts_with(&**sessions)) {
+        found.named |= value == parties.arn || Some(value) == parties.unique_id;
+        found.account |= value == parties.root || value == parties.account.as_str();
+        if parties.sessions.as_ref().is_some_and(|sessions| value.starts_with(sessions.as_str())) {
             found.session.get_or_insert_with(|| format!("only as session {value}"));
         }
     }
@@ -90,9 +94,9 @@ fn listed(principals: &Principals, question: &Question<'_>) -> Listed {
 }
 
 /// How a statement's principals mean the caller, and what is open about it; none if they do not.
-fn reach(statement: &Statement, question: &Question<'_>) -> Option<(Reach, Option<String>)> {
+fn reach(statement: &Statement, parties: &Parties<'_>) -> Option<(Reach, Option<String>)> {
     let principals = statement.principals()?;
-    let listed = listed(principals, question);
+    let listed = listed(principals, parties);
     if principals.negated {
         return reach_by_exclusion(&listed, statement.effect());
     }
@@ -128,9 +132,9 @@ fn miss(
     name: &StatementName,
     statement: &Statement,
     judged: Option<Outcome>,
-    question: &Question<'_>,
+    question: Question<'_>,
 ) -> Option<(u8, String)> {
-    let (action, key) = (covers_action(statement, question), covers_subject(statement, question));
+    let (action, key) = (covers_action(statement, question), covers_subject(statement, &question));
     match judged {
         Some(outcome) if action && key && !outcome.fails() => None,
         Some(Outcome::Fails(condition)) if action && key => {
@@ -150,7 +154,7 @@ fn miss(
 }
 
 /// A principal in the statement that is probably meant to be the caller.
-fn wrong_name(name: &StatementName, statement: &Statement, question: &Question<'_>) -> Option<(u8, String)> {
+fn wrong_name(name: &StatementName, statement: &Statement, question: Question<'_>) -> Option<(u8, String)> {
     let entity = question.entity?;
     let principals = statement.principals().filter(|principals| !principals.negated)?;
     // The name first: most names are others, and parsing takes its time.

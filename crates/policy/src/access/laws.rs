@@ -14,6 +14,11 @@ const CALLERS: [&str; 3] = [
 ];
 
 fn ask(statements: &[Statement], caller: &str) -> Verdict {
+    before(statements, caller, |access| access.verdict("kms:Decrypt"))
+}
+
+/// Somebody before these statements, whose own account lets him do everything.
+fn before<T>(statements: &[Statement], caller: &str, ask: impl FnOnce(&Access<'_>) -> T) -> T {
     let everything = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#;
     let document = PolicyDocument::parse(everything).unwrap();
     let policies =
@@ -21,7 +26,7 @@ fn ask(statements: &[Statement], caller: &str) -> Verdict {
     let arn = caller.parse().unwrap();
     let unique_id = caller.ends_with("ExampleRole").then_some("AROAEXAMPLE000000001");
     let key_policy = PolicyDocument::from_statements(statements.to_vec());
-    verdict(&key_policy, &policies, &KEY.parse().unwrap(), &Caller { arn: &arn, unique_id }, "kms:Decrypt")
+    ask(&Access::new(&key_policy, &policies, &KEY.parse().unwrap(), &Caller { arn: &arn, unique_id }))
 }
 
 fn is_allowed(verdict: &Verdict) -> bool {
@@ -46,6 +51,22 @@ proptest! {
                     Effect::Deny => prop_assert!(was_allowed || !is_allowed(&after)),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_is_decided_once_for_many_actions_is_what_each_would_be_told(statements in statements()) {
+        let actions = ["kms:Encrypt", "kms:Decrypt", "kms:DescribeKey", "kms:CreateGrant", "kms:PutKeyPolicy"];
+        for caller in CALLERS {
+            before(&statements, caller, |access| {
+                let mut told: Vec<(&str, Verdict)> = Vec::new();
+                for (verdict, sharing) in access.verdicts(actions) {
+                    told.extend(sharing.into_iter().map(|action| (action, verdict.clone())));
+                }
+                told.sort_by_key(|(told, _)| actions.iter().position(|action| action == told));
+                prop_assert_eq!(told, actions.map(|action| (action, access.verdict(action))).to_vec());
+                Ok(())
+            })?;
         }
     }
 

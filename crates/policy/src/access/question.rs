@@ -1,5 +1,6 @@
 //! One question to a policy, and the shape of every answer.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Caller;
@@ -9,57 +10,63 @@ use crate::arn::{AccountId, EntityArn, EntityKind, KeyArn, root_arn};
 use crate::document::{Effect, Statement};
 use crate::partition::Partition;
 
-/// May this caller do this with this key or secret? Texts are shared, because the same is asked for many actions.
-#[derive(Clone)]
+/// May this caller do this with this key or secret?
+#[derive(Clone, Copy)]
 pub(crate) struct Question<'a> {
+    pub(crate) parties: &'a Parties<'a>,
+    pub(crate) action: &'a str,
+}
+
+/// Who asks about what. Its texts are written once, because the same caller asks about many actions.
+pub(crate) struct Parties<'a> {
     /// The caller's ARN; for the account itself its root ARN.
-    pub(crate) arn: Arc<str>,
+    pub(crate) arn: String,
     /// The root ARN of the caller's account.
-    pub(crate) root: Arc<str>,
+    pub(crate) root: String,
     /// The role or user; none for the account itself.
     pub(crate) entity: Option<&'a EntityArn>,
     pub(crate) partition: Partition,
     pub(crate) account: &'a AccountId,
     pub(crate) unique_id: Option<&'a str>,
     /// How the ARN of each session of a role begins. It has no path (D§1.2).
-    pub(crate) sessions: Option<Arc<str>>,
+    pub(crate) sessions: Option<String>,
     pub(crate) subject: Subject<'a>,
-    pub(crate) subject_arn: Arc<str>,
-    pub(crate) action: &'a str,
+    pub(crate) subject_arn: String,
 }
 
-impl<'a> Question<'a> {
-    pub(crate) fn new(caller: &Caller<'a>, subject: Subject<'a>, action: &'a str) -> Self {
+impl<'a> Deref for Question<'a> {
+    type Target = Parties<'a>;
+
+    fn deref(&self) -> &Parties<'a> {
+        self.parties
+    }
+}
+
+impl<'a> Parties<'a> {
+    pub(crate) fn new(caller: &Caller<'a>, subject: Subject<'a>) -> Self {
         let entity = caller.arn;
         let (partition, account) = (entity.partition(), entity.account());
         let sessions = (entity.kind() == EntityKind::Role)
-            .then(|| format!("arn:{partition}:sts::{account}:assumed-role/{}/", entity.name()).into());
+            .then(|| format!("arn:{partition}:sts::{account}:assumed-role/{}/", entity.name()));
         Self {
-            arn: entity.to_string().into(),
-            root: root_arn(partition, account).into(),
+            arn: entity.to_string(),
+            root: root_arn(partition, account),
             entity: Some(entity),
             partition,
             account,
             unique_id: caller.unique_id,
             sessions,
             subject,
-            subject_arn: subject.arn().into(),
-            action,
+            subject_arn: subject.arn(),
         }
     }
 
-    /// The same about another action.
-    pub(crate) fn about(&self, action: &'a str) -> Self {
-        Self { action, ..self.clone() }
-    }
-
-    /// Asks for the owner account itself, as its root user.
-    pub(crate) fn of_owner(key: &'a KeyArn, action: &'a str) -> Self {
+    /// The owner account itself, as its root user.
+    pub(crate) fn of_owner(key: &'a KeyArn) -> Self {
         let (partition, account) = (key.partition(), key.account());
-        let root: Arc<str> = root_arn(partition, account).into();
-        let arn = Arc::clone(&root);
+        let root = root_arn(partition, account);
         Self {
-            arn,
+            arn: root.clone(),
             root,
             entity: None,
             partition,
@@ -67,9 +74,13 @@ impl<'a> Question<'a> {
             unique_id: None,
             sessions: None,
             subject: Subject::Key { key, within: None },
-            subject_arn: key.to_string().into(),
-            action,
+            subject_arn: key.to_string(),
         }
+    }
+
+    /// The question about an action.
+    pub(crate) fn about(&'a self, action: &'a str) -> Question<'a> {
+        Question { parties: self, action }
     }
 
     pub(crate) fn is_cross_account(&self) -> bool {

@@ -1,19 +1,19 @@
 //! What a statement is about: actions, and keys or secrets.
 
-use super::question::Question;
+use super::question::{Parties, Question};
 use crate::actions::action_matches;
 use crate::arn::KeyArn;
 use crate::document::{Selection, Statement};
 use crate::glob::arn_match;
 
 /// A statement without `Action` is accepted by KMS and has no effect (D§1.1).
-pub(super) fn covers_action(statement: &Statement, question: &Question<'_>) -> bool {
+pub(super) fn covers_action(statement: &Statement, question: Question<'_>) -> bool {
     statement.actions().is_some_and(|actions| selects(actions, |pattern| action_matches(pattern, question.action)))
 }
 
 /// A statement without `Resource` is accepted by KMS and has no effect (D§1.1).
-pub(super) fn covers_subject(statement: &Statement, question: &Question<'_>) -> bool {
-    statement.resources().is_some_and(|resources| selects_arn(resources, &question.subject_arn))
+pub(super) fn covers_subject(statement: &Statement, parties: &Parties<'_>) -> bool {
+    statement.resources().is_some_and(|resources| selects_arn(resources, &parties.subject_arn))
 }
 
 /// Only `*` and key ARNs select keys: an alias or a bare key id as a resource selects none (D§1.3).

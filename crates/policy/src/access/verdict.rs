@@ -1,15 +1,17 @@
 //! Both halves together, by the tables of D§1.3 and D§5.1.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::identity::Attached;
 use super::key_policy::{self, Reaching};
-use super::question::{Answer, Question, Reach, alternatives};
+use super::question::{Answer, Parties, Question, Reach, alternatives};
+use super::statement::covers_action;
 use super::subject::Subject;
 use super::{Caller, IdentityPolicies, actions_of, add_new, identity, is_pattern};
 use crate::actions::{is_cross_account, is_known};
 use crate::arn::{KeyArn, SecretArn};
-use crate::document::PolicyDocument;
+use crate::document::{Effect, PolicyDocument};
 
 /// Whether a principal may do something with a key or secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub struct Access<'a> {
     attached: Attached<'a>,
     /// What filters and never gives (D§4.5).
     boundary: Option<Attached<'a>>,
-    question: Question<'a>,
+    parties: Parties<'a>,
 }
 
 impl<'a> Access<'a> {
@@ -94,25 +96,25 @@ impl<'a> Access<'a> {
         identity: &'a IdentityPolicies,
         caller: &Caller<'a>,
     ) -> Self {
-        let question = Question::new(caller, subject, "");
+        let parties = Parties::new(caller, subject);
         Self {
             policy,
             identity,
-            reaching: Reaching::new(policy, &question),
-            attached: Attached::new(&identity.policies, &question),
-            boundary: identity.boundary.as_ref().map(|boundary| Attached::new([boundary], &question)),
-            question,
+            reaching: Reaching::new(policy, &parties),
+            attached: Attached::new(&identity.policies, &parties),
+            boundary: identity.boundary.as_ref().map(|boundary| Attached::new([boundary], &parties)),
+            parties,
         }
     }
 
     /// Computes the verdict for an action, as [`verdict()`] does.
     pub fn verdict(&self, action: &str) -> Verdict {
         if !is_pattern(action) {
-            return self.one(&self.question.about(action));
+            return self.one(self.parties.about(action));
         }
         let (mut all_by, mut all_conditions) = (Vec::new(), Vec::new());
         for action in actions_of(action) {
-            match self.one(&self.question.about(action)) {
+            match self.one(self.parties.about(action)) {
                 Verdict::Allowed { by, conditions } => {
                     add_new(&mut all_by, by);
                     add_new(&mut all_conditions, conditions);
@@ -121,6 +123,43 @@ impl<'a> Access<'a> {
             }
         }
         Verdict::Allowed { by: all_by, conditions: all_conditions }
+    }
+
+    /// The verdicts for many actions, each with those that share it: what the same statements allow without a condition is decided
+    /// once.
+    pub fn verdicts<'q>(&self, actions: impl IntoIterator<Item = &'q str>) -> Vec<(Verdict, Vec<&'q str>)> {
+        let mut verdicts: Vec<(Verdict, Vec<&'q str>)> = Vec::new();
+        let mut places: BTreeMap<Vec<bool>, usize> = BTreeMap::new();
+        for action in actions {
+            let covering = self.covering(action);
+            let place = covering.as_ref().and_then(|covering| places.get(covering));
+            if let Some((_, sharing)) = place.and_then(|&place| verdicts.get_mut(place)) {
+                sharing.push(action);
+                continue;
+            }
+            let verdict = self.verdict(action);
+            // A denial tells of its action.
+            if let (Some(covering), Verdict::Allowed { .. }) = (covering, &verdict) {
+                places.insert(covering, verdicts.len());
+            }
+            verdicts.push((verdict, vec![action]));
+        }
+        verdicts
+    }
+
+    /// Which statements are about an action; none where more than that decides.
+    fn covering(&self, action: &str) -> Option<Vec<bool>> {
+        let question = self.parties.about(action);
+        if is_pattern(action) || no_effect(question).is_some() {
+            return None;
+        }
+        let attached = self.attached.statements().chain(self.boundary.iter().flat_map(Attached::statements));
+        let covering = self.reaching.statements().chain(attached).map(|statement| {
+            let covers = covers_action(statement, question);
+            let decides = statement.effect() == Effect::Allow && statement.conditions().is_empty();
+            (decides || !covers).then_some(covers)
+        });
+        covering.collect()
     }
 }
 
@@ -149,7 +188,7 @@ struct Answers {
 }
 
 impl Access<'_> {
-    fn one(&self, question: &Question<'_>) -> Verdict {
+    fn one(&self, question: Question<'_>) -> Verdict {
         let denied = |half, reason| Verdict::Denied { half, reason };
         if let Some(reason) = no_effect(question) {
             return denied(Half::ResourcePolicy, reason);
@@ -175,8 +214,8 @@ impl Access<'_> {
         }
     }
 
-    fn missing(&self, half: Half, question: &Question<'_>) -> String {
-        let Question { arn, account, action, subject, .. } = question;
+    fn missing(&self, half: Half, question: Question<'_>) -> String {
+        let Question { parties: Parties { arn, account, subject, .. }, action } = question;
         let (what, near_miss) = match half {
             Half::ResourcePolicy | Half::ExplicitDeny => (
                 format!("the {} does not allow {action} to {arn}", subject.policy()),
@@ -199,8 +238,8 @@ impl Access<'_> {
 }
 
 /// Partitions never meet, and most actions on a key have no effect from another account (D§2.1, D§7).
-fn no_effect(question: &Question<'_>) -> Option<String> {
-    let Question { arn, subject, action, partition, .. } = question;
+fn no_effect(question: Question<'_>) -> Option<String> {
+    let Question { parties: Parties { arn, subject, partition, .. }, action } = question;
     if *partition != subject.partition() {
         return Some(format!(
             "{arn} is of partition {partition}, the {} of {}: nothing crosses partitions",
@@ -212,7 +251,7 @@ fn no_effect(question: &Question<'_>) -> Option<String> {
     inert.then(|| format!("{action} has no effect across accounts, whatever the policies say"))
 }
 
-fn explicit_deny(answers: &Answers, question: &Question<'_>) -> Option<String> {
+fn explicit_deny(answers: &Answers, question: Question<'_>) -> Option<String> {
     let boundary = answers.boundary.as_ref().and_then(|answer| answer.denied.as_ref());
     let (place, deny) = match (&answers.resource.denied, &answers.identity.denied, boundary) {
         (Some(deny), _, _) => (format!("{}, ", question.subject.policy()), deny),
@@ -229,7 +268,7 @@ fn explicit_deny(answers: &Answers, question: &Question<'_>) -> Option<String> {
 type Way = (Arc<str>, Vec<String>);
 
 /// Every way that is open, as the statement and what it takes; or the half that closes them all.
-fn ways(answers: &Answers, question: &Question<'_>) -> Result<Vec<Way>, Half> {
+fn ways(answers: &Answers, question: Question<'_>) -> Result<Vec<Way>, Half> {
     let mut open = Vec::new();
     let mut closed = None;
     for allow in &answers.resource.allows {
@@ -246,7 +285,7 @@ fn ways(answers: &Answers, question: &Question<'_>) -> Result<Vec<Way>, Half> {
 }
 
 /// The way that leads to a secret past its resource policy (D§5.1). To a key there is none (D§1.3).
-fn by_identity(answers: &Answers, question: &Question<'_>) -> Option<Way> {
+fn by_identity(answers: &Answers, question: Question<'_>) -> Option<Way> {
     if question.is_cross_account() || !matches!(question.subject, Subject::Secret(_)) {
         return None;
     }
@@ -257,7 +296,7 @@ fn by_identity(answers: &Answers, question: &Question<'_>) -> Option<Way> {
 }
 
 /// What the policy of a key or secret alone does not settle (D§1.2, D§1.3).
-fn needed(reach: Reach, question: &Question<'_>) -> &'static [Half] {
+fn needed(reach: Reach, question: Question<'_>) -> &'static [Half] {
     match reach {
         _ if question.is_cross_account() => &[Half::Delegation, Half::Boundary],
         Reach::Account => &[Half::Delegation, Half::Boundary],

@@ -1,6 +1,6 @@
 //! Would the owner still be able to change the policy? KMS asks the same of the caller (D§1.5).
 
-use crate::access::{Caller, Question, Subject, key_policy_answer};
+use crate::access::{Caller, Parties, Subject, key_policy_answer};
 use crate::arn::{EntityArn, KeyArn};
 use crate::document::{PolicyDocument, Statement};
 
@@ -10,19 +10,19 @@ use crate::document::{PolicyDocument, Statement};
 /// such a condition does not lock out. That the writer's own IAM policies allow the call is not judged here.
 pub fn locks_out(document: &PolicyDocument, key: &KeyArn, writer: Option<&EntityArn>) -> bool {
     match writer.filter(|writer| (writer.partition(), writer.account()) == (key.partition(), key.account())) {
-        Some(writer) => !keeps(document, &question_of(writer, key)),
-        None => !keeps(document, &Question::of_owner(key, ACTION)) && !named_administrator_keeps(document, key),
+        Some(writer) => !keeps(document, &parties(writer, key)),
+        None => !keeps(document, &Parties::of_owner(key)) && !named_administrator_keeps(document, key),
     }
 }
 
 const ACTION: &str = "kms:PutKeyPolicy";
 
-fn question_of<'a>(entity: &'a EntityArn, key: &'a KeyArn) -> Question<'a> {
-    Question::new(&Caller { arn: entity, unique_id: None }, Subject::Key { key, within: None }, ACTION)
+fn parties<'a>(entity: &'a EntityArn, key: &'a KeyArn) -> Parties<'a> {
+    Parties::new(&Caller { arn: entity, unique_id: None }, Subject::Key { key, within: None })
 }
 
-fn keeps(document: &PolicyDocument, question: &Question<'_>) -> bool {
-    let answer = key_policy_answer(document, question);
+fn keeps(document: &PolicyDocument, parties: &Parties<'_>) -> bool {
+    let answer = key_policy_answer(document, parties.about(ACTION));
     answer.denied.is_none() && answer.allows.iter().any(|allow| allow.conditions.is_empty())
 }
 
@@ -31,5 +31,5 @@ fn named_administrator_keeps(document: &PolicyDocument, key: &KeyArn) -> bool {
     let named = document.statements().iter().flat_map(Statement::aws_principals);
     let entities = named.filter_map(|principal| principal.parse::<EntityArn>().ok());
     let mut of_owner = entities.filter(|e| (e.partition(), e.account()) == (key.partition(), key.account()));
-    of_owner.any(|entity| keeps(document, &question_of(&entity, key)))
+    of_owner.any(|entity| keeps(document, &parties(&entity, key)))
 }
