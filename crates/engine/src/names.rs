@@ -14,6 +14,8 @@ use crate::ledger::Kind;
 
 /// How every Sid begins that a SharedKey's operator writes into a key policy, whatever its owner id.
 const SID_PREFIX: &str = "SharedKey/";
+/// How the name of every policy begins that is written into IAM.
+const POLICY_PREFIX: &str = "sharedkey@";
 /// Longest Sid that we write. KMS documents no limit; this keeps the cost of a statement in the 32 KB of a key policy small.
 const MAX_SID: usize = 128;
 /// IAM: a policy name has at most 128 characters of `[\w+=,.@-]` (D§4.1).
@@ -69,6 +71,11 @@ impl OwnerId {
     fn secret_sid(&self) -> String {
         format!("{SECRET_SID_PREFIX}{}", &digest(&[&self.0])[..SECRET_SID[0]])
     }
+}
+
+/// The name of a policy in IAM, as it stands in how verdicts name it: `inline policy NAME`, or the policy's ARN.
+pub(crate) fn policy_in(verdict: &str) -> &str {
+    verdict.strip_prefix("inline policy ").or_else(|| verdict.rsplit('/').next()).unwrap_or(verdict)
 }
 
 /// Whether a Sid was written for a SharedKey, by an operator of whichever owner id.
@@ -150,7 +157,7 @@ impl Names {
             Kind::SharedKey => "",
             Kind::ExternalSecret => "secret=",
         };
-        let policy_prefix = format!("sharedkey@{owner}@{}@{marked}{}@", object.namespace, object.name);
+        let policy_prefix = format!("{POLICY_PREFIX}{owner}@{}@{marked}{}@", object.namespace, object.name);
         Self { owner, kind, object, policy_prefix }
     }
 
@@ -215,6 +222,17 @@ impl Names {
     /// Whether the name of a policy in IAM is one of this object's, in the same way.
     pub fn own_policy(&self, policy: &str) -> bool {
         policy.starts_with(&self.policy_prefix)
+    }
+
+    /// Whether a message of this object may tell of a statement or policy: not where its name says of an object in another namespace, or
+    /// of another cluster, what that shares. `name` is a Sid, or how verdicts name a policy.
+    pub fn tells(&self, name: &str) -> bool {
+        let namespace = &self.object.namespace;
+        if of_any_shared_key(name) {
+            return name.starts_with(&format!("{SID_PREFIX}{}/{namespace}/", self.owner));
+        }
+        let policy = policy_in(name);
+        !policy.starts_with(POLICY_PREFIX) || policy.starts_with(&format!("{POLICY_PREFIX}{}@{namespace}@", self.owner))
     }
 
     /// The name of a consumer's or reader's policy in IAM. Kubernetes names are lower case, so IAM's case-insensitive uniqueness (D§4.3)

@@ -12,7 +12,7 @@ use sharedkey_policy::{
 
 use crate::{
     desired::{Desired, DesiredConsumer},
-    names::{Names, OwnerId},
+    names::{Names, OwnerId, policy_in},
     observed::{EntityState, Observed},
     text::{few, few_joined},
     verdict::expanded,
@@ -129,8 +129,7 @@ impl Left<'_> {
 
     /// Whether a policy of a principal, by the name that verdicts use, carries the object's name.
     fn is_own(&self, policy: &str) -> bool {
-        let name = policy.strip_prefix("inline policy ").or_else(|| policy.rsplit('/').next());
-        name.is_some_and(|name| self.names.own_policy(name))
+        self.names.own_policy(policy_in(policy))
     }
 }
 

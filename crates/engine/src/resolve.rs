@@ -152,9 +152,9 @@ impl Resolver<'_> {
             api::Trust::Principals => Trust::Principals,
             api::Trust::Account => Trust::Account,
         };
+        let mut asked: Vec<String> = principals.iter().map(EntityArn::resource).collect();
+        asked.extend((trust == Trust::Account).then(|| "root".to_owned()));
         if let Some((way, account_spec)) = &reach {
-            let mut asked: Vec<String> = principals.iter().map(EntityArn::resource).collect();
-            asked.extend((trust == Trust::Account).then(|| "root".to_owned()));
             self.scope.allowed_principals(field, way, account_spec, &asked)?;
         }
         // A principal of the owner's own account that the key policy names needs nothing else (D§1.3).
@@ -173,6 +173,9 @@ impl Resolver<'_> {
         };
         self.scope.stays(field, &key.account, &consumer.delegate(None))?;
         self.guardrails(field, key, &consumer)?;
+        if consumer.is_handoff() {
+            self.scope.allowed_handoff(field, key.partition(), &consumer.account, &asked)?;
+        }
         effective(field, key, &consumer)?;
         scope::protected(field, &consumer.principals, consumer.delegation)?;
         Ok(consumer)

@@ -9,6 +9,7 @@ use sharedkey_policy::{
 
 use crate::{
     desired::{Desired, DesiredConsumer},
+    names::Names,
     observed::{Entity, EntityState, Observed},
     overlap::{Ours, Overlap},
 };
@@ -53,8 +54,12 @@ pub struct Block {
 /// The verdict of every principal of the spec.
 pub(crate) fn verdicts(desired: &Desired, observed: &Observed, key: Option<&KeyArn>) -> Vec<ConsumerVerdict> {
     let policy = key.zip(observed.document());
-    let policy =
-        policy.map(|(key, document)| KeyHalf { key, document, ours: Ours::of(document, desired.names.owner()) });
+    let policy = policy.map(|(key, document)| KeyHalf {
+        key,
+        document,
+        names: &desired.names,
+        ours: Ours::of(document, desired.names.owner()),
+    });
     let judged = |consumer: &DesiredConsumer| {
         let asked = Asked::by(consumer, &desired.key.account.id);
         let judged = consumer.principals.iter().map(|arn| judge(consumer, &asked, arn, observed, policy.as_ref()));
@@ -67,6 +72,7 @@ pub(crate) fn verdicts(desired: &Desired, observed: &Observed, key: Option<&KeyA
 struct KeyHalf<'a> {
     key: &'a KeyArn,
     document: &'a PolicyDocument,
+    names: &'a Names,
     ours: Ours,
 }
 
@@ -103,7 +109,7 @@ fn judge(
     };
     if consumer.is_handoff() {
         return unknown(format!(
-            "Handoff: account {} has no AwsAccount here, so its half cannot be read; attach the policy in handoffPolicy there",
+            "Handoff: account {} is named by accountId alone, so its half is not read; attach the policy in handoffPolicy there",
             consumer.account
         ));
     }
@@ -141,10 +147,11 @@ fn decide(
     Asked { known, strange }: &Asked,
     arn: &EntityArn,
     state: &EntityState,
-    KeyHalf { key, document, ours }: &KeyHalf<'_>,
+    KeyHalf { key, document, names, ours }: &KeyHalf<'_>,
 ) -> PrincipalVerdict {
     let caller = Caller { arn, unique_id: Some(&state.unique_id) };
-    let access = Access::new(document, &state.policies, key, &caller);
+    let tells = |name: &str| names.tells(name);
+    let access = Access::new(document, &state.policies, key, &caller, &tells);
     let mut allowed = 0;
     let mut conditions = BTreeSet::new();
     let mut overlap = Overlap::default();
@@ -244,7 +251,44 @@ fn blocks(denials: BTreeMap<(Half, String), Denial>, value: VerdictValue) -> Vec
 mod tests {
     use sharedkey_policy::PolicyDocument;
 
-    use crate::compare::testing::{APP, World};
+    use crate::compare::testing::{APP, DELEGATION, FOREIGN, OURS, World, parse};
+
+    /// The reason of the first principal, where our statement is gone and these others stand in the key policy.
+    fn reason_beside(statements: &[&str], change: impl FnOnce(&mut World)) -> String {
+        let mut world = World::shared();
+        world.put_statements(&[&FOREIGN[..], statements].concat());
+        change(&mut world);
+        world.compare().verdicts[0].principals[0].reason.clone().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_another_namespace_shares_is_not_told_by_a_reason() {
+        let theirs = OURS.replace("prod/team/orders", "prod/payroll/wages").replace(r#""kms:Decrypt","#, "");
+        let elsewhere = OURS.replace("prod/team/orders", "test/team/orders").replace("444455556666", "777788889999");
+        let reason = reason_beside(&[&theirs, &elsewhere], |_| ());
+        insta::assert_snapshot!(reason, @"the key policy does not allow kms:Decrypt to arn:aws:iam::444455556666:role/App");
+        let policy = parse(&DELEGATION.replace("key/", "key/0"));
+        let reason = reason_beside(&[OURS], |world| {
+            let inline = &mut world.entity(APP).inline;
+            inline.clear();
+            inline.insert("sharedkey@prod@payroll@wages@partner".into(), Ok(policy));
+        });
+        insta::assert_snapshot!(reason, @"no identity policy in account 444455556666 allows kms:Decrypt on the key to arn:aws:iam::444455556666:role/App");
+        // Conditions of theirs count, and are not told either.
+        let when = r#","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-payroll"}}}"#;
+        let theirs = OURS
+            .replace("prod/team/orders", "prod/payroll/wages")
+            .replace(r#""Resource":"*"}"#, &format!(r#""Resource":"*"{when}"#));
+        let reason = reason_beside(&[&theirs], |_| ());
+        insta::assert_snapshot!(reason, @"if the conditions of a statement that is not shown here");
+    }
+
+    #[test]
+    fn what_others_of_the_namespace_share_is_told() {
+        let theirs = OURS.replace("prod/team/orders", "prod/team/wages").replace(r#""kms:Decrypt","#, "");
+        let reason = reason_beside(&[&theirs], |_| ());
+        insta::assert_snapshot!(reason, @r#"the key policy does not allow kms:Decrypt to arn:aws:iam::444455556666:role/App; statement "SharedKey/prod/team/wages/partner" names it, but not for this action"#);
+    }
 
     /// IAM refuses such a policy today; a grammar that is newer than this operator would be read so.
     #[test]

@@ -26,6 +26,7 @@ use crate::{
     looks::Looks,
     metrics::Metrics,
     objects::Objects,
+    parting::Leftovers,
     secrets::{HashKey, Watches},
 };
 
@@ -47,6 +48,8 @@ pub(crate) struct Context {
     /// What the last looks at the accounts showed.
     pub(crate) looks: Looks,
     pub(crate) backoffs: Backoffs,
+    /// What objects that are being deleted wait for.
+    pub(crate) leftovers: Leftovers,
     /// The Kubernetes Secrets that values come from.
     pub(crate) watches: Watches,
     /// The key under which values are hashed.

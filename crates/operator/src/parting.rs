@@ -4,7 +4,11 @@
 //! it was. The owner's half blocks the deletion until it is gone; the half of a consumer or reader that cannot be reached is waited for and then
 //! left, because without the owner's half it opens nothing.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use kube::{ResourceExt as _, runtime::controller::Action};
 use sharedkey_api::{ABANDON, Mode, conditions::Reason};
@@ -24,6 +28,27 @@ use crate::{
 
 /// Characters of a condition's message for what is still there.
 const ROOM: usize = 200;
+
+/// Since when objects have been waiting for nothing but what opens nothing by itself. An hour in which the owner could not be reached, or in
+/// which no operator ran, is no hour of trying.
+#[derive(Debug, Default)]
+pub(crate) struct Leftovers(Mutex<HashMap<String, Instant>>);
+
+impl Leftovers {
+    /// How long an object has been waiting for that; from now on, if it has not.
+    fn waited(&self, object: &str) -> Duration {
+        self.since().entry(object.to_owned()).or_insert_with(Instant::now).elapsed()
+    }
+
+    /// It waits for more than that, or for nothing any more.
+    fn forget(&self, object: &str) {
+        self.since().remove(object);
+    }
+
+    fn since(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// One step towards the end of an object.
 pub(crate) async fn part<K: Reconciled>(object: &K, context: &Context) -> Result<Action, Error> {
@@ -93,8 +118,11 @@ fn is_harmless(resource: &Resource) -> bool {
 /// Something is left: waits for it, or lets go of it where that is safe or asked for.
 async fn blocked<K: Reconciled>(object: &K, run: &Run<'_>, why: &str, failures: &[Failure]) -> Result<Action, Error> {
     let Run { context, record, .. } = run;
+    let id = object.id().to_string();
     let owners_half = record.targets.iter().any(|target| !is_harmless(&target.resource));
-    if !owners_half && waited(object) >= context.args.deletion_timeout() {
+    if owners_half {
+        context.leftovers.forget(&id);
+    } else if context.leftovers.waited(&id) >= context.args.deletion_timeout() {
         let seconds = context.args.deletion_timeout_seconds;
         let why = format!("the accounts could not be reached for {seconds} s ({why})");
         return release(object, run, Some(remains(record, &why))).await;
@@ -137,13 +165,6 @@ async fn wait<K: Reconciled>(object: &K, context: &Context, message: &str, class
     Ok(Action::requeue(context.backoffs.wait(&object.id().to_string(), class)))
 }
 
-/// How long the object has been waiting for its end.
-fn waited<K: Reconciled>(object: &K) -> Duration {
-    let since = object.meta().deletion_timestamp.as_ref();
-    let waited = since.map(|since| now().0.duration_since(since.0));
-    waited.and_then(|waited| Duration::try_from(waited).ok()).unwrap_or_default()
-}
-
 /// Lets the object go.
 async fn release<K: Reconciled>(object: &K, run: &Run<'_>, left: Option<String>) -> Result<Action, Error> {
     let Run { context, id, .. } = run;
@@ -160,5 +181,6 @@ async fn release<K: Reconciled>(object: &K, run: &Run<'_>, left: Option<String>)
     context.ledger.drop(id).await?;
     patch::finalizer(&patch::api_of(&context.client, object), object, false).await?;
     context.backoffs.calm(&id.to_string());
+    context.leftovers.forget(&id.to_string());
     Ok(Action::await_change())
 }

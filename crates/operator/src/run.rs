@@ -39,6 +39,7 @@ use crate::{
     looks::Looks,
     metrics::{Calls, Metrics},
     objects::{Concerned, Objects},
+    parting::Leftovers,
     putting_back,
     reconcile::{Reconciled, after_error, reconcile},
     secrets::{Changed, HashKey, Watches},
@@ -88,6 +89,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         recount_accounts,
         looks: Looks::default(),
         backoffs: Backoffs::default(),
+        leftovers: Leftovers::default(),
         known: OnceCell::new(),
     });
 

@@ -17,7 +17,8 @@ use crate::arn::{EntityArn, KeyArn};
 use crate::document::PolicyDocument;
 
 pub(crate) use key_policy::key_policy_answer;
-pub(crate) use question::{Answer, Parties};
+pub use question::Tells;
+pub(crate) use question::{Answer, OF_ALL, Parties};
 pub(crate) use statement::selects_key;
 pub(crate) use subject::Subject;
 pub use verdict::{Access, Half, Verdict, verdict};
@@ -82,7 +83,7 @@ pub enum Decision {
 ///
 /// A pattern such as `kms:ReEncrypt*` asks about all known actions that it covers; the strictest decision is the answer.
 pub fn key_policy_decision(document: &PolicyDocument, key: &KeyArn, caller: &Caller<'_>, action: &str) -> Decision {
-    let parties = Parties::new(caller, Subject::Key { key, within: None });
+    let parties = Parties::new(caller, Subject::Key { key, within: None }, OF_ALL);
     strictest(action, |action| {
         let question = parties.about(action);
         Decision::of(&key_policy_answer(document, question), || key_policy::near_miss(document, question))
@@ -93,7 +94,7 @@ pub fn key_policy_decision(document: &PolicyDocument, key: &KeyArn, caller: &Cal
 ///
 /// A pattern such as `kms:ReEncrypt*` asks about all known actions that it covers; the strictest decision is the answer.
 pub fn identity_decision(policies: &IdentityPolicies, key: &KeyArn, caller: &Caller<'_>, action: &str) -> Decision {
-    let parties = Parties::new(caller, Subject::Key { key, within: None });
+    let parties = Parties::new(caller, Subject::Key { key, within: None }, OF_ALL);
     strictest(action, |action| identity::decision(policies, parties.about(action)))
 }
 

@@ -29,7 +29,7 @@ mod testing;
 mod text;
 
 pub use access::{
-    Access, AttachedDocument, Caller, Decision, Half, IdentityPolicies, Verdict, identity_decision,
+    Access, AttachedDocument, Caller, Decision, Half, IdentityPolicies, Tells, Verdict, identity_decision,
     key_policy_decision, verdict,
 };
 pub use actions::{KeyKind, action_matches, expand, is_administrative, is_cross_account, is_grant_action, is_known};

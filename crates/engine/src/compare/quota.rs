@@ -17,6 +17,9 @@ use crate::{
 /// Policies that a message names.
 const NAMED: usize = 5;
 
+/// What a message says of a policy by which an object of another namespace shares.
+const OF_ANOTHER: &str = "one of another namespace";
+
 /// What AWS allows where an account says nothing else (D§4.1).
 struct Limits {
     inline: usize,
@@ -80,7 +83,8 @@ impl<'a> Side<'a> {
             if used + needed <= limit {
                 continue;
             }
-            let others: Vec<String> = others.iter().map(|(name, size)| format!("{name:?} {size}")).collect();
+            let told = |name: &str| if self.names.tells(name) { format!("{name:?}") } else { OF_ANOTHER.to_owned() };
+            let others: Vec<String> = others.iter().map(|(name, size)| format!("{} {size}", told(name))).collect();
             let others = if others.is_empty() { String::new() } else { format!(" ({})", few(&others, NAMED)) };
             messages.push(format!(
                 "inline policies of {entity} may have {limit} characters together, without white space; {used} are used{others}, and ours \
@@ -118,7 +122,8 @@ impl<'a> Side<'a> {
             if used + ours.len() <= limit {
                 continue;
             }
-            let attached: Vec<String> = state.attached.iter().map(ToString::to_string).collect();
+            let told = |policy: String| if self.names.tells(&policy) { policy } else { OF_ANOTHER.to_owned() };
+            let attached: Vec<String> = state.attached.iter().map(|policy| told(policy.to_string())).collect();
             messages.push(format!(
                 "{entity} may have {limit} managed policies attached; it has {used} ({}), and ours would be {} more, so nothing was \
                  written; detach one of them, ask AWS for a higher quota, or set delegation: InlinePolicy for {} {:?}",
@@ -186,6 +191,15 @@ mod tests {
     fn attach(world: &mut World, entity: &str, count: usize) {
         let arns = (0..count).map(|number| format!("arn:aws:iam::444455556666:policy/P{number}").parse().unwrap());
         world.entity(entity).attached.extend(arns);
+    }
+
+    #[test]
+    fn policies_of_other_namespaces_are_counted_and_not_named() {
+        let mut world = World::fresh();
+        for (namespace, size) in [("payroll", 6_000), ("team", 4_000)] {
+            world.entity(APP).inline.insert(format!("sharedkey@prod@{namespace}@wages@partner"), Ok(policy(size)));
+        }
+        insta::assert_snapshot!(messages(&world).join("\n"), @r#"inline policies of arn:aws:iam::444455556666:role/App may have 10240 characters together, without white space; 10000 are used (one of another namespace 6000, "sharedkey@prod@team@wages@partner" 4000), and ours needs 264, so nothing was written; shorten or remove one of them, or set delegation: ManagedPolicy for consumer "partner""#);
     }
 
     #[test]

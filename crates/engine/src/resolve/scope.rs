@@ -104,15 +104,34 @@ impl<'a> Scope<'a> {
         spec: &AwsAccountSpec,
         asked: &[String],
     ) -> Result<(), Refusal> {
-        let Some(refused) = asked.iter().find(|asked| !allows(spec, &self.namespace, Wanted::Principal(asked))) else {
+        self.opened(field, &format!("AwsAccount {:?}", way.name), &[spec], asked)
+    }
+
+    /// The same for an entry that names an id alone, once the owner trusts that account: where the account has `AwsAccount`s, nobody
+    /// gets past their rules, and one of them has to open all of them.
+    pub(crate) fn allowed_handoff(
+        &self,
+        field: &str,
+        partition: Partition,
+        account: &AccountId,
+        asked: &[String],
+    ) -> Result<(), Refusal> {
+        let described: Vec<&AwsAccountSpec> = self.accounts.of(partition, account).map(|(_, spec)| spec).collect();
+        if described.is_empty() {
             return Ok(());
-        };
+        }
+        self.opened(field, &format!("account {account}"), &described, asked)
+    }
+
+    fn opened(&self, field: &str, of: &str, rules: &[&AwsAccountSpec], asked: &[String]) -> Result<(), Refusal> {
+        let open = |asked: &str| rules.iter().any(|spec| allows(spec, &self.namespace, Wanted::Principal(asked)));
+        let Some(refused) = asked.iter().find(|asked| !open(asked)) else { return Ok(()) };
         refuse(
             Reason::NotAllowed,
             format!(
-                "{field}: no allow rule of AwsAccount {:?} opens {refused} to namespace {:?}; ask a cluster administrator to add it to \
+                "{field}: no allow rule of {of} opens {refused} to namespace {:?}; ask a cluster administrator to add it to \
                  allow[].principals",
-                way.name, self.namespace.name
+                self.namespace.name
             ),
         )
     }

@@ -340,6 +340,31 @@ fn a_handoff_has_to_be_trusted_by_name() {
 }
 
 #[test]
+fn a_handoff_does_not_get_past_the_rules_of_an_account_that_has_some() {
+    let handoff = |name: &str| {
+        let consumer = json!({"name": "partner", "accountId": "444455556666", "principals": [{"role": name}]});
+        ("/spec/consumers/0", consumer)
+    };
+    let sharing = json!({"trustedAccounts": ["444455556666"], "allowAccountScope": true});
+    let trusted = ("/accounts/owner/sharing", sharing);
+    let opened = ("/accounts/partner/allow/0/principals", json!(["role/App"]));
+    assert!(partner(&[handoff("App"), trusted.clone(), opened.clone()]).is_handoff());
+    refused_all(&[
+        (
+            &[handoff("Admin"), trusted.clone(), opened.clone()],
+            Reason::NotAllowed,
+            "no allow rule of account 444455556666 opens role/Admin to namespace",
+        ),
+        (
+            &[handoff("App"), trusted.clone(), opened.clone(), ("/spec/consumers/0/trust", json!("Account"))],
+            Reason::NotAllowed,
+            "no allow rule of account 444455556666 opens root to namespace",
+        ),
+        (&[handoff("Admin"), opened], Reason::SharingNotAllowed, "trustedAccounts has to list account 444455556666"),
+    ]);
+}
+
+#[test]
 fn the_owners_own_principals_need_the_key_policy_and_their_allow_rule() {
     let own = |role: &str| {
         ("/spec/consumers/0", json!({"name": "own", "accountRef": {"name": "owner"}, "principals": [{"role": role}]}))

@@ -173,8 +173,8 @@ impl Resolver<'_> {
         let (account, reach) =
             self.scope.entry_account(field, account_ref, account_id, &home.id, secret.partition())?;
         let principals = scope::principals(field, &spec.principals, "reader", secret.partition(), &account)?;
+        let asked: Vec<String> = principals.iter().map(EntityArn::resource).collect();
         if let Some((way, account_spec)) = &reach {
-            let asked: Vec<String> = principals.iter().map(EntityArn::resource).collect();
             self.scope.allowed_principals(field, way, account_spec, &asked)?;
         }
         // Within its own account the secret's policy is enough (D§5.1).
@@ -190,6 +190,9 @@ impl Resolver<'_> {
         if reader.account != home.id {
             let rules = self.scope.rules(secret.partition(), &home.id);
             scope::trusted(field, &rules, home, &reader.account, reader.is_handoff())?;
+        }
+        if reader.is_handoff() {
+            self.scope.allowed_handoff(field, secret.partition(), &reader.account, &asked)?;
         }
         scope::protected(field, &reader.principals, reader.delegation)?;
         Ok(reader)

@@ -85,7 +85,7 @@ fn judge(desired: &DesiredSecret, observed: &ObservedSecret, reader: &DesiredRea
     let unknown = |reason: String| without(VerdictValue::Unknown, reason);
     if reader.is_handoff() {
         return unknown(format!(
-            "Handoff: account {} has no AwsAccount here, so its half cannot be read; attach the policy in handoffPolicy there",
+            "Handoff: account {} is named by accountId alone, so its half is not read; attach the policy in handoffPolicy there",
             reader.account
         ));
     }
@@ -159,7 +159,8 @@ impl Subject<'_> {
     /// The secret's half and the reader's half.
     fn secret(&self, document: &PolicyDocument) -> Said {
         let (secret, caller): (&SecretArn, _) = (&self.described.arn, self.caller());
-        let access = Access::to_secret(document, &self.state.policies, secret, &caller);
+        let tells = |name: &str| self.desired.names.tells(name);
+        let access = Access::to_secret(document, &self.state.policies, secret, &caller, &tells);
         let (mut conditions, mut denied) = (BTreeSet::new(), BTreeSet::new());
         let (mut why, mut denials) = (None, BTreeMap::new());
         let mut actions = Reader::ACTIONS;
@@ -234,7 +235,8 @@ impl Subject<'_> {
     fn decrypts(&self, key: &KeyArn, document: &PolicyDocument) -> Said {
         let identity: &IdentityPolicies = &self.state.policies;
         let caller = self.caller();
-        match Access::within(document, identity, key, &self.described.arn, &caller).verdict(DECRYPT) {
+        let tells = |name: &str| self.desired.names.tells(name);
+        match Access::within(document, identity, key, &self.described.arn, &caller, &tells).verdict(DECRYPT) {
             Verdict::Allowed { conditions, .. } => {
                 Said::new(VerdictValue::Allowed, open(&conditions.into_iter().collect()))
             }

@@ -198,7 +198,7 @@ impl Test {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{Caller, Parties, Subject};
+    use crate::access::{Caller, OF_ALL, Parties, Subject};
 
     const ROLE: &str = "arn:aws:iam::444455556666:role/team/Reader";
 
@@ -206,7 +206,8 @@ mod tests {
     fn outcome(operator: &str, key: &str, values: &[&str], action: &str) -> Option<bool> {
         let asked = "arn:aws:kms:eu-west-1:111122223333:key/1".parse().unwrap();
         let arn = ROLE.parse().unwrap();
-        let parties = Parties::new(&Caller { arn: &arn, unique_id: None }, Subject::Key { key: &asked, within: None });
+        let parties =
+            Parties::new(&Caller { arn: &arn, unique_id: None }, Subject::Key { key: &asked, within: None }, OF_ALL);
         let values = values.iter().map(|&value| value.to_owned()).collect();
         holds(&Condition { operator: operator.to_owned(), key: key.to_owned(), values }, parties.about(action))
     }

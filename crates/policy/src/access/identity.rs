@@ -35,9 +35,11 @@ pub(super) struct Attached<'a>(Vec<Meant<'a>>);
 impl<'a> Attached<'a> {
     pub(super) fn new(documents: impl IntoIterator<Item = &'a AttachedDocument>, parties: &Parties<'_>) -> Self {
         let named = |attached: &'a AttachedDocument| {
+            let told = (parties.tells)(&attached.name);
             let statements = attached.document.named().filter(|(_, statement)| covers_subject(statement, parties));
-            statements
-                .map(|(name, statement)| Meant::new(statement, format!("{}, {name}", attached.name), Reach::Named))
+            statements.map(move |(name, statement)| {
+                Meant::new(statement, format!("{}, {name}", attached.name), Reach::Named, told)
+            })
         };
         Self(documents.into_iter().flat_map(named).collect())
     }
@@ -61,7 +63,7 @@ impl<'a> Attached<'a> {
 /// The statement that comes closest to allowing, and what it lacks.
 pub(super) fn near_miss(documents: &[AttachedDocument], question: Question<'_>) -> Option<String> {
     let mut misses = Vec::new();
-    for attached in documents {
+    for attached in documents.iter().filter(|attached| (question.tells)(&attached.name)) {
         for (name, statement) in attached.document.named().filter(|(_, one)| one.effect() == Effect::Allow) {
             let miss = miss(statement, question);
             misses.extend(miss.map(|(rank, what)| (rank, format!("{}, {name} {what}", attached.name))));

@@ -21,7 +21,7 @@ impl<'a> Reaching<'a> {
         let reached = document.statements().iter().enumerate().filter_map(|(index, statement)| {
             let (reach, open) = reach(statement, parties).filter(|_| covers_subject(statement, parties))?;
             let name = StatementName::of(index, statement).to_string();
-            Some(Reached { meant: Meant::new(statement, name, reach), open })
+            Some(Reached { meant: Meant::new(statement, name, reach, is_told(statement, parties)), open })
         });
         Self(reached.collect())
     }
@@ -42,6 +42,10 @@ impl<'a> Reaching<'a> {
     }
 }
 
+fn is_told(statement: &Statement, parties: &Parties<'_>) -> bool {
+    statement.sid().is_none_or(parties.tells)
+}
+
 /// Asks every statement of such a policy.
 pub(crate) fn key_policy_answer(document: &PolicyDocument, question: Question<'_>) -> Answer {
     Reaching::new(document, &question).answer(question)
@@ -50,7 +54,8 @@ pub(crate) fn key_policy_answer(document: &PolicyDocument, question: Question<'_
 /// The statement that comes closest to allowing, and what it lacks. Apart from the answer, because it looks at every principal of the
 /// document, and only what is denied needs it.
 pub(crate) fn near_miss(document: &PolicyDocument, question: Question<'_>) -> Option<String> {
-    let allows = document.named().filter(|(_, statement)| statement.effect() == Effect::Allow);
+    let told = |statement: &Statement| statement.effect() == Effect::Allow && is_told(statement, &question);
+    let allows = document.named().filter(|(_, statement)| told(statement));
     let misses = allows.filter_map(|(name, statement)| {
         let reached = reach(statement, &question);
         let judged = reached.map(|(_, open)| with_open(judge(statement.conditions(), question), open));

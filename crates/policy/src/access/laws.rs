@@ -26,7 +26,7 @@ fn before<T>(statements: &[Statement], caller: &str, ask: impl FnOnce(&Access<'_
     let arn = caller.parse().unwrap();
     let unique_id = caller.ends_with("ExampleRole").then_some("AROAEXAMPLE000000001");
     let key_policy = PolicyDocument::from_statements(statements.to_vec());
-    ask(&Access::new(&key_policy, &policies, &KEY.parse().unwrap(), &Caller { arn: &arn, unique_id }))
+    ask(&Access::new(&key_policy, &policies, &KEY.parse().unwrap(), &Caller { arn: &arn, unique_id }, OF_ALL))
 }
 
 fn is_allowed(verdict: &Verdict) -> bool {

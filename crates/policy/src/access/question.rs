@@ -32,7 +32,15 @@ pub(crate) struct Parties<'a> {
     pub(crate) sessions: Option<String>,
     pub(crate) subject: Subject<'a>,
     pub(crate) subject_arn: String,
+    pub(crate) tells: Tells<'a>,
 }
+
+/// Which statements and policies an answer may tell of: by Sid, by the name of an [`AttachedDocument`](super::AttachedDocument). What
+/// the others say counts all the same.
+pub type Tells<'a> = &'a dyn Fn(&str) -> bool;
+
+/// Nothing is kept from whoever is told.
+pub(crate) const OF_ALL: Tells<'static> = &|_| true;
 
 impl<'a> Deref for Question<'a> {
     type Target = Parties<'a>;
@@ -43,7 +51,7 @@ impl<'a> Deref for Question<'a> {
 }
 
 impl<'a> Parties<'a> {
-    pub(crate) fn new(caller: &Caller<'a>, subject: Subject<'a>) -> Self {
+    pub(crate) fn new(caller: &Caller<'a>, subject: Subject<'a>, tells: Tells<'a>) -> Self {
         let entity = caller.arn;
         let (partition, account) = (entity.partition(), entity.account());
         let sessions = (entity.kind() == EntityKind::Role)
@@ -58,6 +66,7 @@ impl<'a> Parties<'a> {
             sessions,
             subject,
             subject_arn: subject.arn(),
+            tells,
         }
     }
 
@@ -75,6 +84,7 @@ impl<'a> Parties<'a> {
             sessions: None,
             subject: Subject::Key { key, within: None },
             subject_arn: key.to_string(),
+            tells: OF_ALL,
         }
     }
 
@@ -127,6 +137,9 @@ pub(crate) enum Reach {
     Everyone,
 }
 
+/// What stands for the conditions of a statement that is not told of.
+const UNTOLD: &str = "the conditions of a statement that is not shown here";
+
 /// A statement that is about the subject and means the caller. Its texts are written once, for all that the caller asks.
 pub(crate) struct Meant<'a> {
     pub(super) statement: &'a Statement,
@@ -134,25 +147,28 @@ pub(crate) struct Meant<'a> {
     name: Arc<str>,
     /// The name, and how it means the caller.
     way: Arc<str>,
+    /// Whether an answer may tell of it.
+    told: bool,
 }
 
 impl<'a> Meant<'a> {
-    pub(super) fn new(statement: &'a Statement, name: String, reach: Reach) -> Self {
+    pub(super) fn new(statement: &'a Statement, name: String, reach: Reach, told: bool) -> Self {
         let name: Arc<str> = name.into();
         let way = match reach {
             Reach::Named => Arc::clone(&name),
             Reach::Account => format!("{name} (by account)").into(),
             Reach::Everyone => format!("{name} (by \"*\")").into(),
         };
-        Self { statement, reach, name, way }
+        Self { statement, reach, name, way, told }
     }
 }
 
 impl Answer {
     /// Takes in a statement that is about the question, under conditions that came to `outcome`.
-    pub(super) fn add(&mut self, Meant { statement, reach, name, way }: &Meant<'_>, outcome: Outcome) {
+    pub(super) fn add(&mut self, Meant { statement, reach, name, way, told }: &Meant<'_>, outcome: Outcome) {
         let open = match outcome {
             Outcome::Holds => Vec::new(),
+            Outcome::Depends(_) if !told => vec![UNTOLD.to_owned()],
             Outcome::Depends(open) => open,
             Outcome::Fails(_) => return,
         };

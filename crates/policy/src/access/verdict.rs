@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::identity::Attached;
 use super::key_policy::{self, Reaching};
-use super::question::{Answer, Parties, Question, Reach, alternatives};
+use super::question::{Answer, OF_ALL, Parties, Question, Reach, Tells, alternatives};
 use super::statement::covers_action;
 use super::subject::Subject;
 use super::{Caller, IdentityPolicies, actions_of, add_new, identity, is_pattern};
@@ -57,14 +57,15 @@ pub struct Access<'a> {
 }
 
 impl<'a> Access<'a> {
-    /// A caller, the key, and what both halves say.
+    /// A caller, the key, and what both halves say, as far as it may be told.
     pub fn new(
         key_policy: &'a PolicyDocument,
         identity: &'a IdentityPolicies,
         key: &'a KeyArn,
         caller: &Caller<'a>,
+        tells: Tells<'a>,
     ) -> Self {
-        Self::to(Subject::Key { key, within: None }, key_policy, identity, caller)
+        Self::to(Subject::Key { key, within: None }, key_policy, identity, caller, tells)
     }
 
     /// The same for a key that Secrets Manager uses for a secret, in the caller's name (D§5.2): what it sends is known, and conditions
@@ -75,8 +76,9 @@ impl<'a> Access<'a> {
         key: &'a KeyArn,
         secret: &'a SecretArn,
         caller: &Caller<'a>,
+        tells: Tells<'a>,
     ) -> Self {
-        Self::to(Subject::Key { key, within: Some(secret) }, key_policy, identity, caller)
+        Self::to(Subject::Key { key, within: Some(secret) }, key_policy, identity, caller, tells)
     }
 
     /// A caller, a secret, and what both halves say. Within the secret's account one of them is enough, across accounts both must allow
@@ -86,8 +88,9 @@ impl<'a> Access<'a> {
         identity: &'a IdentityPolicies,
         secret: &'a SecretArn,
         caller: &Caller<'a>,
+        tells: Tells<'a>,
     ) -> Self {
-        Self::to(Subject::Secret(secret), policy, identity, caller)
+        Self::to(Subject::Secret(secret), policy, identity, caller, tells)
     }
 
     fn to(
@@ -95,8 +98,9 @@ impl<'a> Access<'a> {
         policy: &'a PolicyDocument,
         identity: &'a IdentityPolicies,
         caller: &Caller<'a>,
+        tells: Tells<'a>,
     ) -> Self {
-        let parties = Parties::new(caller, subject);
+        let parties = Parties::new(caller, subject, tells);
         Self {
             policy,
             identity,
@@ -177,7 +181,7 @@ pub fn verdict(
     caller: &Caller<'_>,
     action: &str,
 ) -> Verdict {
-    Access::new(key_policy, identity, key, caller).verdict(action)
+    Access::new(key_policy, identity, key, caller, OF_ALL).verdict(action)
 }
 
 /// The answers of everybody who is asked.

@@ -1,6 +1,6 @@
 //! Would the owner still be able to change the policy? KMS asks the same of the caller (D§1.5).
 
-use crate::access::{Caller, Parties, Subject, key_policy_answer};
+use crate::access::{Caller, OF_ALL, Parties, Subject, key_policy_answer};
 use crate::arn::{EntityArn, KeyArn};
 use crate::document::{PolicyDocument, Statement};
 
@@ -18,7 +18,7 @@ pub fn locks_out(document: &PolicyDocument, key: &KeyArn, writer: Option<&Entity
 const ACTION: &str = "kms:PutKeyPolicy";
 
 fn parties<'a>(entity: &'a EntityArn, key: &'a KeyArn) -> Parties<'a> {
-    Parties::new(&Caller { arn: entity, unique_id: None }, Subject::Key { key, within: None })
+    Parties::new(&Caller { arn: entity, unique_id: None }, Subject::Key { key, within: None }, OF_ALL)
 }
 
 fn keeps(document: &PolicyDocument, parties: &Parties<'_>) -> bool {

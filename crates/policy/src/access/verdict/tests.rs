@@ -208,7 +208,7 @@ fn secret_obstacle(
     let identity =
         IdentityPolicies { policies: identity.map(attached).into_iter().collect(), boundary: boundary.map(attached) };
     let (arn, secret) = (caller.parse().unwrap(), SECRET.parse().unwrap());
-    let access = Access::to_secret(&policy, &identity, &secret, &Caller { arn: &arn, unique_id: None });
+    let access = Access::to_secret(&policy, &identity, &secret, &Caller { arn: &arn, unique_id: None }, OF_ALL);
     match access.verdict("secretsmanager:GetSecretValue") {
         Verdict::Allowed { .. } => None,
         Verdict::Denied { half, .. } => Some(half),
@@ -266,7 +266,7 @@ fn what_secrets_manager_sends_decides_conditions_of_the_key() {
             boundary: None,
         };
         let (arn, secret, kms) = (FOREIGN.parse().unwrap(), SECRET.parse().unwrap(), KEY.parse().unwrap());
-        let access = Access::within(&policy, &identity, &kms, &secret, &Caller { arn: &arn, unique_id: None });
+        let access = Access::within(&policy, &identity, &kms, &secret, &Caller { arn: &arn, unique_id: None }, OF_ALL);
         let found = match access.verdict("kms:Decrypt") {
             Verdict::Allowed { conditions, .. } => conditions.is_empty().then_some(true),
             Verdict::Denied { .. } => Some(false),
