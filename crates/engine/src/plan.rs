@@ -164,13 +164,14 @@ pub enum Action {
         /// Whether they make a secret ours that is not known to be so yet. If it has become somebody else's meanwhile, they are not set.
         claims: bool,
     },
-    /// Removes the tags that say whose it is from a secret that stays.
+    /// Removes the tags that say whose it is from a secret that stays. One that does not carry them all is somebody else's by now, and
+    /// stays as it is.
     UntagSecret {
         /// The secret by its name, for its ARN may never have been learnt.
         secret: SecretName,
-        /// Its ARN, where it was learnt; another secret of the name is left alone. Where it was not, all of the tags have to be there.
+        /// Its ARN, where it was learnt; another secret of the name is left alone.
         arn: Option<SecretArn>,
-        /// The tags. One with another value is somebody else's by now, and stays.
+        /// The tags that say whose it is.
         tags: BTreeMap<String, String>,
     },
     /// Merges into the resource policy of a secret as it then is. Where nothing is left in it, it is deleted.

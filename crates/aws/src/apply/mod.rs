@@ -88,7 +88,7 @@ impl From<Failure> for ApplyError {
     }
 }
 
-/// One writer for each policy that is replaced as a whole, and for each secret that is claimed: AWS has no compare-and-set (D§1.5).
+/// One writer for each policy that is replaced as a whole, and for each secret that is claimed or let go: AWS has no compare-and-set (D§1.5).
 #[derive(Default)]
 pub(crate) struct PolicyLocks(Mutex<BTreeMap<Subject, Arc<tokio::sync::Mutex<()>>>>);
 

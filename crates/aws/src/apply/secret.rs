@@ -159,18 +159,17 @@ impl Aws {
         self.wrote_secret(&site, &before, &after, answer)
     }
 
-    /// Removes tags that say whose a secret is, as far as they still say so. Others stay.
+    /// Removes the tags that say whose a secret is, if they still say that it is this object's. Others stay. Nobody claims it meanwhile:
+    /// AWS removes tags by their keys alone, and the SDK may ask it twice.
     pub(super) async fn untag_secret(&self, reach: &Reach, unwanted: Unwanted<'_>) -> Reading<Outcome> {
+        let lock = self.policy_locks.of(Subject::Secret(unwanted.secret.clone(), Part::Existence));
+        let _tagging = lock.lock().await;
         let Some((site, before)) = self.sought(reach, unwanted, "UntagResource").await? else {
             return Ok(Outcome::unchanged());
         };
-        let is_ours = |key: &str, value: &str| unwanted.tags.get(key).is_some_and(|ours| ours == value);
         let mut after = before.clone();
-        after.tags.retain(|key, value| !is_ours(key, value));
-        if self.is_so(&site, &before, &after) {
-            return Ok(Outcome::unchanged());
-        }
-        let keys: Vec<String> = unwanted.tags.keys().filter(|key| !after.tags.contains_key(*key)).cloned().collect();
+        after.tags.retain(|key, _| !unwanted.tags.contains_key(key));
+        let keys: Vec<String> = unwanted.tags.keys().cloned().collect();
         let answer = site.manager.untag(&site.id, &keys).await;
         self.wrote_secret(&site, &before, &after, answer)
     }
@@ -189,7 +188,7 @@ impl Aws {
         };
         let lagging = self.secret_lags(site.secret, &before);
         let is_scheduled = before.deletion_date.is_some() && !lagging.contains(&Lag::Deletion);
-        if is_scheduled || !self.carries(&site, &before, unwanted.tags, "DeleteSecret")? {
+        if is_scheduled {
             return Ok(Outcome::unchanged());
         }
         let _ = self.drop_replicas(&site, &before, replicas).await?;
@@ -200,8 +199,8 @@ impl Aws {
         self.wrote_secret(&site, &before, &after, answer)
     }
 
-    /// Looks for a secret that is to go: by its ARN where that is known, and else by its name, where its tags have to say that it is the
-    /// one. None where it is gone.
+    /// Looks for a secret that is to go: by its ARN where that is known, and else by its name. None where it is gone, or its tags do not
+    /// say that it is the one: two objects may know the ARN of one that both were to take over.
     async fn sought<'a>(
         &self,
         reach: &'a Reach,
@@ -220,10 +219,8 @@ impl Aws {
         };
         // From here on by its ARN: meanwhile the name may be another one's.
         let site = Site { id: facts.arn.clone(), manager, secret };
-        if arn.is_none() && !self.carries(&site, &facts, tags, operation)? {
-            return Ok(None);
-        }
-        Ok(Some((site, facts)))
+        let carries = self.carries(&site, &facts, tags, operation)?;
+        Ok(carries.then_some((site, facts)))
     }
 
     /// Whether a secret carries tags, as far as that can be known.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sharedkey_policy::{EntityArn, KeyArn, PolicyArn, PolicyDocument, SecretArn, Statement};
+use sharedkey_policy::{EntityArn, KeyArn, PolicyArn, PolicyDocument, SecretArn, SecretName, Statement};
 
 use super::{ANNA, APP, KEY, OTHER_KEY, REPLICA_KEY, World};
 use crate::{
@@ -222,10 +222,10 @@ pub(crate) fn perform(world: &mut World, action: &Action) {
         }
         Action::TagSecret { secret, tags, .. } => usable(aws, secret).tags.extend(tags.clone()),
         Action::UntagSecret { secret, arn, tags } => {
-            let Some(live) = aws.secret.as_mut().filter(|live| live.arn.secret() == secret) else { return };
-            if arn.as_ref().map_or_else(|| carries(live, tags), |arn| arn == &live.arn) {
+            let Some(live) = aws.secret.as_mut() else { return };
+            if is_meant(live, secret, arn.as_ref(), tags) {
                 assert_eq!(live.deletion, None, "it takes no write but its restoration (D§5.7)");
-                live.tags.retain(|key, value| tags.get(key) != Some(value));
+                live.tags.retain(|key, _| !tags.contains_key(key));
             }
         }
         Action::PutResourcePolicy { secret, owner, edit, unique_ids } => {
@@ -255,8 +255,7 @@ pub(crate) fn perform(world: &mut World, action: &Action) {
         }
         Action::DeleteSecret { secret, arn, tags, replicas, .. } => {
             let Some(live) = aws.secret.as_mut() else { return };
-            let ours = arn.as_ref().is_none_or(|arn| arn == &live.arn) && live.arn.secret() == secret;
-            if ours && carries(live, tags) {
+            if is_meant(live, secret, arn.as_ref(), tags) {
                 live.replicas.retain(|region, _| !replicas.contains(region));
                 assert!(live.replicas.is_empty(), "a secret with replicas cannot be deleted (D§5.7)");
                 live.deletion = Some("2026-12-24T00:00:00Z".into());
@@ -267,6 +266,11 @@ pub(crate) fn perform(world: &mut World, action: &Action) {
             assert!(written, "an ExternalSecret does not {other}");
         }
     }
+}
+
+/// Whether a secret is the one that is to go.
+fn is_meant(live: &Described, secret: &SecretName, arn: Option<&SecretArn>, tags: &BTreeMap<String, String>) -> bool {
+    live.arn.secret() == secret && arn.is_none_or(|arn| arn == &live.arn) && carries(live, tags)
 }
 
 fn carries(live: &Described, tags: &BTreeMap<String, String>) -> bool {

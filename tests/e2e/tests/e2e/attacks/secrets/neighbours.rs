@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use futures::future::try_join;
 use serde_json::json;
 use sharedkey_api::{ABANDON, ExternalSecret, TAKE_OVER, conditions::Reason};
-use sharedkey_e2e::{Glance, Stage, has, says};
+use sharedkey_e2e::{Glance, IN_ACCOUNTS, Stage, has, reads, says};
 use sharedkey_harness::{aws::Calls, wait_for_object};
 
 use super::vault::{Vault, standing};
@@ -117,7 +117,7 @@ async fn of_two_objects_that_make_one_secret_at_once_one_has_it() -> Result<()> 
         denied => bail!("{denied:?}"),
     };
     // The administrator has made one beside them.
-    ensure!(vault.stage.home.world.aws.count(&made.principal(sharedkey_e2e::IN_ACCOUNTS)).await? == 1, "made once");
+    ensure!(vault.stage.home.world.aws.count(&made.principal(IN_ACCOUNTS)).await? == 1, "made once");
 
     // And when that one goes, the secret stays, with the value of the one that has it
     loser.delete_secret("db").await?;
@@ -143,8 +143,10 @@ async fn of_two_objects_that_take_over_one_secret_at_once_one_has_it() -> Result
             .secret_string("hidden-from-logs: nobodys")
             .send()
             .await?;
-        let mut spec =
-            vault.secret(json!({"secretName": name, "adopt": "IfExists", "target": {"name": object, "key": "all"}}));
+        let policy = if round % 2 == 0 { "Retain" } else { "Delete" };
+        let mut spec = vault.secret(json!({
+            "secretName": name, "adopt": "IfExists", "target": {"name": object, "key": "all"}, "deletionPolicy": policy,
+        }));
         spec.as_object_mut().map(|fields| fields.remove("source"));
         try_join(vault.stage.keep_secret(&object, spec.clone()), neighbour.keep_secret(&object, spec)).await?;
 
@@ -157,8 +159,25 @@ async fn of_two_objects_that_take_over_one_secret_at_once_one_has_it() -> Result
             let status = stage.look_at_secret(&object).await?;
             ensure!(has(&status, "Ready", "True") == has_it, "{status:#?}");
         }
+
+        // And when that one goes, nothing is written to the secret
+        let (winner, loser) = if first { (&vault.stage, &neighbour) } else { (&neighbour, &vault.stage) };
+        let secret = arn(&winner.secrets().get(&object).await?)?;
+        let before = (standing(account, &secret).await?, writes(&vault, &name).await?);
+        loser.delete_secret(&object).await?;
+        let after = (standing(account, &secret).await?, writes(&vault, &name).await?);
+        ensure!(after == before, "{policy}: {after:?}, not {before:?}");
+        let status = winner.look_at_secret(&object).await?;
+        ensure!(status.last_correction.is_none() && has(&status, "Ready", "True"), "{status:#?}");
     }
     vault.holds().await
+}
+
+/// The writes of the operator to a secret of the owner.
+async fn writes(vault: &Vault, name: &str) -> Result<Vec<String>> {
+    let calls = Calls::all().account(&vault.stage.owner.account).principal(IN_ACCOUNTS).service("secretsmanager");
+    let calls = vault.stage.home.world.aws.log(&calls.resource(&format!("*{name}*")), 0).await?;
+    Ok(calls.into_iter().map(|call| call.operation).filter(|operation| !reads(operation)).collect())
 }
 
 /// Whether an object has the secret; otherwise it is refused.
