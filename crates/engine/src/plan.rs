@@ -243,9 +243,13 @@ impl Action {
         }
     }
 
-    /// Whether it writes the policy in which the owner of a key or secret lets others in.
+    /// Whether the owner of a key or secret lets others in by it: it writes the policy that does, or claims the secret before.
     pub fn is_owners_half(&self) -> bool {
-        matches!(self, Self::PutKeyPolicy { .. } | Self::PutResourcePolicy { .. })
+        match self {
+            Self::PutKeyPolicy { edit, .. } | Self::PutResourcePolicy { edit, .. } => !edit.put.is_empty(),
+            Self::TagSecret { claims, .. } => *claims,
+            _ => false,
+        }
     }
 }
 

@@ -46,7 +46,7 @@ impl<'a> Run<'a> {
     }
 
     /// Every target stands in the ledger before the first write, and what was confirmed stands there after the last. A step that
-    /// fails ends its account's steps; when it is the owner's half, only what takes access away goes on.
+    /// fails ends its account's steps; when the owner's half fails, or is among those steps, only what takes access away goes on.
     pub(crate) async fn steps(&mut self, steps: &[Step], done: &mut Done) -> Result<(), Error> {
         for target in steps.iter().flat_map(|step| &step.records) {
             self.record.intend(target.clone());
@@ -56,7 +56,7 @@ impl<'a> Run<'a> {
             if done.allows(step) {
                 self.step(step, done).await;
             } else {
-                done.unwritten |= step.action.is_owners_half();
+                done.misses(step, OwnersHalf::Unwritten);
             }
         }
         self.save().await
@@ -64,7 +64,7 @@ impl<'a> Run<'a> {
 
     /// Makes the step that only takes access away, where the policy that gives some too was not written.
     pub(crate) async fn retreat(&mut self, retreat: Option<Step>, done: &mut Done) -> Result<(), Error> {
-        if let Some(retreat) = retreat.filter(|_| done.unwritten) {
+        if let Some(retreat) = retreat.filter(|_| done.owners_half == OwnersHalf::Unwritten) {
             // On a sheet of its own: what went wrong would forbid it.
             let mut retreated = Done { undone: done.undone.clone(), ..Done::default() };
             self.steps(&[retreat], &mut retreated).await?;
@@ -121,12 +121,13 @@ impl<'a> Run<'a> {
             }
             Err(ApplyError::Failed(failure)) => {
                 span.in_scope(|| tracing::warn!(class = %failure.class, error = %failure, "a write failed"));
-                done.unwritten |= step.action.is_owners_half() && failure.class != Class::Transient;
+                let is_momentary = failure.class == Class::Transient;
+                done.misses(step, if is_momentary { OwnersHalf::Unsure } else { OwnersHalf::Unwritten });
                 done.failures.push(failure);
             }
             Err(ApplyError::Refused(refusal)) => {
                 span.in_scope(|| tracing::warn!(reason = %refusal.reason, error = %refusal, "a write was not sent"));
-                done.unwritten |= step.action.is_owners_half();
+                done.misses(step, OwnersHalf::Unwritten);
                 done.blockers.push(Blocker { reason: refusal.reason, message: refusal.message });
             }
         }
@@ -156,6 +157,18 @@ pub(crate) fn undone(findings: &[Finding]) -> BTreeSet<Resource> {
     drift.filter_map(|finding| finding.resource.clone()).collect()
 }
 
+/// How far what the owner of a key or secret does to let others in stands after the steps of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum OwnersHalf {
+    /// Nothing of it is known to be missing.
+    #[default]
+    Stands,
+    /// It failed for a moment: it is tried again as a whole, and may stand there already.
+    Unsure,
+    /// It is known not to be written as planned.
+    Unwritten,
+}
+
 /// What came of the steps of a plan.
 #[derive(Default)]
 pub(crate) struct Done {
@@ -163,9 +176,7 @@ pub(crate) struct Done {
     pub(crate) undone: BTreeSet<Resource>,
     pub(crate) failures: Vec<Failure>,
     pub(crate) blockers: Vec<Blocker>,
-    /// The policy of the key or secret is known not to be written as planned. One that failed for a moment is tried again as a whole,
-    /// and may stand there already.
-    pub(crate) unwritten: bool,
+    pub(crate) owners_half: OwnersHalf,
     pub(crate) notices: Vec<Notice>,
     /// How much longer something that was taken away may come back.
     pub(crate) returns: Option<Duration>,
@@ -173,6 +184,13 @@ pub(crate) struct Done {
 }
 
 impl Done {
+    /// Notes that a step was not made, or not for certain.
+    fn misses(&mut self, step: &Step, left: OwnersHalf) {
+        if step.action.is_owners_half() {
+            self.owners_half = self.owners_half.max(left);
+        }
+    }
+
     /// Adds what came of further steps of the same plan.
     fn extend(&mut self, other: Self) {
         self.failures.extend(other.failures);
@@ -202,13 +220,10 @@ impl Done {
         }
     }
 
-    /// Whether what already failed keeps a step from being made that gives access.
+    /// Whether what already failed keeps a step from being made that gives access. Without what the owner allows, nothing is given on the
+    /// other side.
     fn forbids(&self, step: &Step) -> bool {
-        // Without what the owner allows, nothing is given on the other side.
-        let owners_half = |failure: &Failure| {
-            failure.action.starts_with("kms:") || failure.action == "secretsmanager:PutResourcePolicy"
-        };
-        let hinders = |failure: &Failure| failure.account == step.account.id || owners_half(failure);
-        !self.blockers.is_empty() || self.failures.iter().any(hinders)
+        let has_failed = self.failures.iter().any(|failure| failure.account == step.account.id);
+        has_failed || self.owners_half != OwnersHalf::Stands || !self.blockers.is_empty()
     }
 }

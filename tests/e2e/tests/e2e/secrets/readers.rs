@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use sharedkey_api::ReaderStatus;
-use sharedkey_e2e::{DEADLINE, Glance, IN_ACCOUNTS, has, says, told};
+use sharedkey_e2e::{DEADLINE, Glance, Hands, IN_ACCOUNTS, has, merge, says, told};
 use sharedkey_harness::{aws::Fault, wait_for};
 
 use super::{Scene, allowed, arn, denied};
@@ -120,6 +120,47 @@ async fn who_leaves_is_out_although_something_else_cannot_be_written() -> Result
         // And what was refused is made when it may be
         stage.home.world.aws.remove_fault(refused).await?;
         stage.secret_ready("db").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_by_the_owner_is_given_nothing_in_his_own_account() -> Result<()> {
+    // Given a secret that nobody reads
+    let scene = Scene::new("aws-cn").await?;
+    let (stage, aws) = (&scene.stage, &scene.stage.home.world.aws);
+    stage.keep_secret("db", scene.owners(json!({}))).await?;
+    let secret = arn(&stage.secret_ready("db").await?)?;
+    let who = [stage.as_role().await?];
+    for (operation, fields) in [
+        ("TagResource", json!({"tags": {"team": "orders"}})),
+        ("UpdateSecret", json!({"description": "of the orders"})),
+    ] {
+        // When a role of the partner is to read it, together with a change that AWS refuses in the owner's account
+        let refused = Fault::error("AccessDeniedException", "not this one").operation(operation);
+        let refused = aws.inject(&refused.account(&stage.owner.account).principal(IN_ACCOUNTS)).await?;
+        let mut spec = scene.owners(fields.clone());
+        merge(&mut spec, scene.reader());
+        stage.keep_secret("db", spec).await?;
+        wait_for("a refusal", DEADLINE, async || {
+            ensure!(aws.fault_hits(refused).await? > 0, "{operation} was not refused");
+            Ok(())
+        })
+        .await?;
+        stage.look_at_secret("db").await?;
+
+        // Then the role has no policy for it
+        let policies = Hands::of(&stage.partner.account).inline(&stage.role).await?;
+        ensure!(!policies.keys().any(|name| name.contains("@secret=db@")), "{operation}: {policies:?}");
+        denied(&who, &secret).await?;
+
+        // And when AWS takes the change, it reads the secret
+        aws.remove_fault(refused).await?;
+        stage.secret_ready("db").await?;
+        allowed(&who, &secret).await?;
+        stage.keep_secret("db", scene.owners(fields)).await?;
+        stage.secret_ready("db").await?;
+        denied(&who, &secret).await?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use futures::future::try_join;
 use serde_json::json;
 use sharedkey_api::{ABANDON, ExternalSecret, TAKE_OVER, conditions::Reason};
-use sharedkey_e2e::{Glance, IN_ACCOUNTS, Stage, has, reads, says};
+use sharedkey_e2e::{Glance, Hands, IN_ACCOUNTS, Stage, has, reads, says};
 use sharedkey_harness::{aws::Calls, wait_for_object};
 
 use super::vault::{Vault, standing};
@@ -160,8 +160,13 @@ async fn of_two_objects_that_take_over_one_secret_at_once_one_has_it() -> Result
             ensure!(has(&status, "Ready", "True") == has_it, "{status:#?}");
         }
 
-        // And when that one goes, nothing is written to the secret
+        // And no role has a policy for it
         let (winner, loser) = if first { (&vault.stage, &neighbour) } else { (&neighbour, &vault.stage) };
+        let policies = Hands::of(&vault.stage.partner.account).inline(&vault.stage.role).await?;
+        let of_loser = format!("@{}@secret={object}@", loser.namespace);
+        ensure!(!policies.keys().any(|name| name.contains(&of_loser)), "{policies:?}");
+
+        // And when it goes, nothing is written to the secret
         let secret = arn(&winner.secrets().get(&object).await?)?;
         let before = (standing(account, &secret).await?, writes(&vault, &name).await?);
         loser.delete_secret(&object).await?;
