@@ -195,7 +195,7 @@ impl Aws {
         let mut after = before.clone();
         after.deletion_date = Some(String::new());
         let answer = site.manager.delete(&site.id, window_days).await;
-        let answer = answer.map_err(|failure| kept_by_copies(failure, &before));
+        let answer = answer.map_err(|failure| kept_by_copies(failure, &before, replicas));
         self.wrote_secret(&site, &before, &after, answer)
     }
 
@@ -289,15 +289,18 @@ fn claim(key: &str) -> bool {
     key.starts_with("sharedkey.dev/")
 }
 
-/// AWS deletes no secret that has copies (D§5.7). Our own went before.
-fn kept_by_copies(failure: Failure, facts: &Facts) -> Failure {
+/// AWS deletes no secret that has copies (D§5.7). Our own went before, and only others are named.
+fn kept_by_copies(failure: Failure, before: &Facts, ours: &BTreeSet<Region>) -> Failure {
     let refused = ["InvalidParameterException", "InvalidRequestException"].contains(&failure.code.as_str());
-    if !refused || facts.replicas.is_empty() {
+    let is_ours = |region: &str| ours.iter().any(|ours| ours.as_str() == region);
+    let others: Vec<&str> = before.replicas.keys().map(String::as_str).filter(|region| !is_ours(region)).collect();
+    if !refused || others.is_empty() {
         return failure;
     }
-    let regions = facts.replicas.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let message =
-        format!("remove its copies in {regions}, which this object did not make, or set deletionPolicy: Retain");
+    let message = format!(
+        "remove its copies in {}, which this object did not make, or set deletionPolicy: Retain",
+        others.join(", ")
+    );
     Failure { message, ..failure }
 }
 

@@ -5,15 +5,19 @@ use std::{
     time::Duration,
 };
 
+use aws_sdk_secretsmanager::types::ReplicaRegionType;
 use sharedkey_aws::{ApplyError, Outcome};
 use sharedkey_engine::{ledger::Resource, plan::Action, problem::Class, secret::observed::SecretKey};
 use sharedkey_harness::aws::Fault;
 use sharedkey_policy::{KeyArn, Region};
 
 use crate::{
-    vault::{Vault, elsewhere, failed, set},
+    vault::{NAME, Vault, elsewhere, failed, set},
     world::strict,
 };
+
+/// Where somebody else makes a copy.
+const THEIR_REGION: &str = "eu-north-1";
 
 /// A secret, and the key of its copy in another Region.
 struct Copied {
@@ -33,7 +37,7 @@ impl Copied {
     }
 
     async fn remove(&self, tags: BTreeMap<String, String>) -> Result<Outcome, ApplyError> {
-        let (secret, regions) = (self.vault.arn().await, set(&[elsewhere(), "eu-north-1".parse().unwrap()]));
+        let (secret, regions) = (self.vault.arn().await, set(&[elsewhere(), THEIR_REGION.parse().unwrap()]));
         self.vault.write(Action::RemoveReplicas { secret, regions, tags, anew: false }, None).await
     }
 
@@ -102,6 +106,32 @@ async fn copies_go_before_the_secret() {
     let writes = copied.vault.owner.calls().await;
     let removals = writes["secretsmanager:RemoveRegionsFromReplication"];
     assert_eq!((removals, writes["secretsmanager:DeleteSecret"]), (1, 1));
+}
+
+#[tokio::test]
+async fn only_a_copy_of_others_is_named_as_what_keeps_the_secret() {
+    let copied = Copied::new().await;
+    assert!(copied.replicate().await.unwrap().changed);
+    let copy = ReplicaRegionType::builder().region(THEIR_REGION).build();
+    let request = copied.vault.client().replicate_secret_to_regions().secret_id(NAME);
+    request.add_replica_regions(copy).send().await.unwrap();
+    let failure = failed(copied.delete(copied.ours()).await);
+    assert!(
+        failure.message.contains(&format!("its copies in {THEIR_REGION}, which this object did not make")),
+        "{failure}"
+    );
+    assert_eq!(copied.regions().await, set(&[THEIR_REGION.parse().unwrap()]));
+    assert!(!copied.vault.is_scheduled().await);
+}
+
+#[tokio::test]
+async fn a_copy_that_aws_has_not_let_go_of_is_not_called_one_of_others() {
+    let copied = Copied::new().await;
+    assert!(copied.replicate().await.unwrap().changed);
+    let kept = "You can't delete secret that still has replica regions";
+    copied.vault.inject(Fault::error("InvalidRequestException", kept).operation("DeleteSecret").times(1)).await;
+    assert_eq!(failed(copied.delete(copied.ours()).await).message, kept);
+    assert!(copied.delete(copied.ours()).await.unwrap().changed);
 }
 
 #[tokio::test]
