@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use sharedkey_api::ReaderStatus;
+use sharedkey_api::{DriftKind, ReaderStatus};
 use sharedkey_e2e::{DEADLINE, Glance, Hands, IN_ACCOUNTS, has, merge, says, told};
 use sharedkey_harness::{aws::Fault, wait_for};
 
-use super::{Scene, allowed, arn, denied};
+use super::{Scene, allowed, arn, denied, names};
 
 /// The only reader of a secret's status.
 async fn reader(scene: &Scene) -> Result<ReaderStatus> {
@@ -33,6 +33,64 @@ async fn users_and_principals_by_their_arn_are_readers_as_well() -> Result<()> {
     scene.stage.keep_secret("db", scene.owners(json!({}))).await?;
     scene.stage.secret_ready("db").await?;
     denied(&who, &secret).await
+}
+
+#[tokio::test]
+async fn readers_by_a_managed_policy_read_until_they_leave_and_nothing_of_it_is_left() -> Result<()> {
+    // Given a role and a user of the partner that read by a managed policy
+    let scene = Scene::new("aws-cn").await?;
+    let (stage, partner) = (&scene.stage, &scene.stage.partner);
+    let spec = scene.owners(json!({"readers": [{
+        "name": "partner", "accountRef": {"name": partner.name}, "delegation": "ManagedPolicy",
+        "principals": [{"role": "ExampleRole"}, {"user": "team/ExampleUser"}],
+    }]}));
+    stage.keep_secret("db", spec.clone()).await?;
+    let secret = arn(&stage.secret_ready("db").await?)?;
+    let policy = partner.account.arn(&format!("policy/{}", names(stage, "db")?.policy_name("partner")));
+    let (who, entities) = ([stage.as_role().await?, stage.as_user().await?], [&stage.role, &stage.user]);
+    allowed(&who, &secret).await?;
+    let hands = Hands::of(&partner.account);
+    for entity in entities {
+        ensure!(hands.attached(entity).await?.contains(&policy), "{entity} has no {policy}");
+        ensure!(!hands.inline(entity).await?.keys().any(|name| name.contains("@secret=db@")), "{entity} has another");
+    }
+
+    // When the partner's administrators delete it, then it is named
+    stage.observe_secret("db").await?;
+    for entity in entities {
+        hands.detach(entity, &policy).await?;
+    }
+    hands.delete_policy(&policy).await?;
+    let drift = stage.secret_drift("db", DriftKind::PolicyMissing).await?;
+    ensure!(drift.subject == policy && drift.account == partner.account.id(), "{drift:?}");
+    says(&drift.message, &["cannot read the secret"])?;
+    says(drift.principal.as_deref().unwrap_or_default(), &[&stage.role, &stage.user])?;
+    denied(&who, &secret).await?;
+
+    // And healed as soon as it may be
+    stage.patch_secret("db", json!({"spec": {"mode": "Enforce"}})).await?;
+    stage.secret_healed("db", DriftKind::PolicyMissing).await?;
+    stage.secret_ready("db").await?;
+    allowed(&who, &secret).await?;
+
+    // When the reader leaves the spec, and when the object goes, then nobody reads, and neither attachment nor policy is left
+    let is_gone = async || {
+        denied(&who, &secret).await?;
+        for entity in entities {
+            let attached = hands.attached(entity).await?;
+            ensure!(!attached.contains(&policy), "{entity} still has {policy}");
+        }
+        ensure!(hands.versions(&policy).await?.is_none(), "{policy} is still there");
+        Ok(())
+    };
+    stage.keep_secret("db", scene.owners(json!({}))).await?;
+    stage.secret_ready("db").await?;
+    is_gone().await?;
+    stage.keep_secret("db", spec).await?;
+    stage.secret_ready("db").await?;
+    allowed(&who, &secret).await?;
+    stage.delete_secret("db").await?;
+    is_gone().await
 }
 
 #[tokio::test]
