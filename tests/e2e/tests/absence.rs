@@ -3,17 +3,24 @@
 //! A binary of its own, because the operator that the other stories share must not end. All of it happens in one absence: a start
 //! takes longer than any of these stories.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
 use kube::{Api, api::DeleteParams};
 use serde_json::{Value, json};
 use sharedkey_api::{AwsAccount, TAKE_OVER, conditions::Reason};
 use sharedkey_e2e::{DEADLINE, Hands, Home, INTERVAL, Service, Stage, allowed, denied, has_sid, says, spec, statement};
 use sharedkey_harness::{
-    aws::{Identity, Probe},
+    aws::{Fault, Identity, Probe},
     wait_for,
 };
+
+/// How long deletions wait for accounts of consumers, where it is an hour otherwise.
+const DELETION_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often the SDK makes one call.
+const ATTEMPTS: u32 = 3;
 
 /// A shared key, and whether it can be used.
 struct Shared {
@@ -78,7 +85,9 @@ impl Shared {
 
 #[tokio::test]
 async fn an_absence_is_caught_up_with() -> Result<()> {
-    let Service { home, operator } = Service::start(INTERVAL, &["--read-lag-override-ms", "0"]).await?;
+    let timeout = DELETION_TIMEOUT.as_secs().to_string();
+    let options = ["--read-lag-override-ms", "0", "--deletion-timeout-seconds", &timeout];
+    let Service { home, operator } = Service::start(INTERVAL, &options).await?;
     let shared = try_join_all((0..9).map(|_| Shared::on(&home))).await?;
     let [deleted, namespace, accounts, lost, conflict, rebuilt, restored, changed, edited] = &shared[..] else {
         anyhow::bail!("nine")
@@ -109,6 +118,18 @@ async fn an_absence_is_caught_up_with() -> Result<()> {
     for Shared { stage, .. } in &shared {
         stage.forget_calls().await?;
     }
+
+    // And it has been longer than a deletion waits for a consumer's account, which fails when it is asked for the first time
+    wait_for("a deletion that is old", DEADLINE, async || {
+        let left = deleted.stage.keys().get("orders").await?.metadata.deletion_timestamp.context("no deletion")?;
+        let age = Timestamp::now().duration_since(left.0);
+        ensure!(age.unsigned_abs() > DELETION_TIMEOUT, "it is {age:#} old");
+        Ok(())
+    })
+    .await?;
+    let moment =
+        Fault::status(500).account(&deleted.stage.partner.account).operation("DeleteRolePolicy").times(ATTEMPTS);
+    home.world.aws.inject(&moment).await?;
 
     // When the next one comes, then what was deleted ends in AWS too
     let operator = home.start().await?;

@@ -112,6 +112,11 @@ impl Fleet {
         (INTERVAL_OF_ONE * u32::from(self.objects)).max(SHORTEST_INTERVAL)
     }
 
+    /// How many sweeps are counted: where one is short, what is cut off at both ends counts for more.
+    pub(crate) fn sweeps(&self) -> u32 {
+        if self.interval() > SHORTEST_INTERVAL { 1 } else { 3 }
+    }
+
     pub(crate) async fn counts(&self) -> Result<Counts> {
         Counts::now(&self.world, &self.client).await
     }

@@ -8,6 +8,9 @@ use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
 /// What twice as much may cost.
 const TWICE: f64 = 2.1;
 
+/// How exact counts by the sweep are: the windows in which they are taken are not cut between the looks of two objects.
+const EXACT: f64 = 1.005;
+
 /// What a line may not exceed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Limit {
@@ -24,14 +27,25 @@ pub(crate) enum Limit {
 pub(crate) enum Unit {
     Seconds,
     Count,
+    /// A count, by the object.
+    Each,
     Mebibytes,
 }
 
 impl Unit {
+    /// Whether a value keeps to a limit, as far as it is exact. What may not happen at all does not happen once in three sweeps either.
+    fn keeps(self, value: f64, limit: f64) -> bool {
+        match self {
+            Self::Count | Self::Each => value <= limit * EXACT,
+            Self::Seconds | Self::Mebibytes => value <= limit,
+        }
+    }
+
     fn show(self, value: f64) -> String {
         match self {
             Self::Seconds => format!("{:.3?}", Duration::from_secs_f64(value)),
             Self::Count => format!("{value:.0}"),
+            Self::Each => format!("{value:.2}"),
             Self::Mebibytes => format!("{value:.1} MiB"),
         }
     }
@@ -40,7 +54,7 @@ impl Unit {
     fn show_limit(self, value: f64) -> String {
         match self {
             Self::Seconds => format!("{:?}", Duration::from_secs_f64(value)),
-            Self::Count => format!("{value}"),
+            Self::Count | Self::Each => format!("{value}"),
             Self::Mebibytes => format!("{value} MiB"),
         }
     }
@@ -122,9 +136,11 @@ struct Verdict {
 fn verdict(Measure { unit, values, .. }: &Measure, sizes: &[usize], limit: Limit) -> Option<Verdict> {
     let at = |size: usize| sizes.iter().position(|known| *known == size).map(|at| values[at]);
     let (text, met) = match limit {
-        Limit::At(size, most) => (format!("≤ {} at {size}", unit.show_limit(most)), at(size)? <= most),
+        Limit::At(size, most) => (format!("≤ {} at {size}", unit.show_limit(most)), unit.keeps(at(size)?, most)),
         Limit::Everywhere(_) if values.is_empty() => return None,
-        Limit::Everywhere(most) => (format!("≤ {}", unit.show_limit(most)), values.iter().all(|value| *value <= most)),
+        Limit::Everywhere(most) => {
+            (format!("≤ {}", unit.show_limit(most)), values.iter().all(|value| unit.keeps(*value, most)))
+        }
         Limit::Twice => {
             let (half, whole) = sizes.iter().find_map(|size| Some((at(*size)?, at(2 * size)?)))?;
             (format!("≤ ×{TWICE} for twice"), whole <= TWICE * half)

@@ -3,8 +3,8 @@
 use anyhow::{Context as _, Result, ensure};
 use futures::future::try_join_all;
 use serde_json::{Value, json};
-use sharedkey_api::conditions::Reason;
-use sharedkey_e2e::{allowed, denied, says, statement};
+use sharedkey_api::{VerdictValue, conditions::Reason};
+use sharedkey_e2e::{Hands, allowed, denied, says, statement};
 use sharedkey_harness::aws::Probe;
 
 use super::siege::Siege;
@@ -77,6 +77,76 @@ async fn accounts_that_are_closed_and_accounts_that_do_not_exist_are_told_alike(
     let unknown = told("unknown", handoff("999999999999"), Reason::SharingNotAllowed, "999999999999").await?;
     ensure!(known == unknown, "{known}\n{unknown}");
     siege.holds().await
+}
+
+#[tokio::test]
+async fn a_handoff_does_not_get_past_the_rules_of_an_account_that_has_some() -> Result<()> {
+    // Given an owner that trusts two accounts: one opens nothing of itself to this namespace, the other one some of itself
+    let siege = Siege::lay().await?;
+    let (hidden, partner) = (siege.hidden.account.id(), siege.stage.partner.account.id());
+    let sharing = json!({"sharing": {"trustedAccounts": [hidden, partner], "allowAccountScope": true}});
+    siege.patch_account(&siege.stage.owner.name, sharing).await?;
+
+    // When they are named by their ids alone, then it is as if their AwsAccounts were named
+    for (index, (id, role, trust, refused)) in [
+        (hidden, "Hidden", "Principals", "role/Hidden"),
+        (partner, "Admin", "Principals", "role/Admin"),
+        (partner, "ExampleRole", "Account", "root"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut spec = siege.spec();
+        spec["consumers"] = json!([{"name": "x", "accountId": id, "principals": [{"role": role}], "trust": trust}]);
+        let refused = format!("no allow rule of account {id} opens {refused}");
+        siege.refused(&format!("handoff-{index}"), spec, Reason::NotAllowed, &[&refused]).await?;
+    }
+    siege.holds().await?;
+    siege.stage.nothing_written().await
+}
+
+#[tokio::test]
+async fn what_another_namespace_shares_by_the_same_key_with_the_same_role_is_not_told() -> Result<()> {
+    // Given what the operator writes for another namespace: some of the key in its policy, and another key on the role
+    let siege = Siege::lay().await?;
+    let stage = &siege.stage;
+    let of_another = |name: &str| name.replace(&stage.namespace, "payroll");
+    let mut policy = stage.owner.account.key_policy(&stage.key).await?;
+    let theirs = json!({
+        "Sid": of_another(&stage.sid("wages", "partner")), "Effect": "Allow", "Principal": {"AWS": stage.role},
+        "Action": "kms:DescribeKey", "Resource": "*",
+    });
+    policy["Statement"].as_array_mut().context("statements")?.push(theirs);
+    stage.owner.account.put_key_policy(&stage.key, &policy).await?;
+    let theirs = json!({"Version": "2012-10-17", "Statement": {
+        "Effect": "Allow", "Action": ["kms:Decrypt", "kms:DescribeKey"], "Resource": siege.secret.arn,
+    }});
+    let hands = Hands::of(&stage.partner.account);
+    hands.put_inline(&stage.role, &of_another(&stage.policy_name("wages", "partner")), &theirs).await?;
+
+    // When objects ask for more of the same key for the same role: one only looks, one leaves the role's half to others
+    let (mut looking, mut half) = (siege.spec(), siege.spec());
+    looking["mode"] = json!("Observe");
+    half["consumers"][0]["delegation"] = json!("None");
+    for (name, spec) in [("looking", looking), ("half", half)] {
+        stage.share(name, spec).await?;
+        let reason = stage
+            .wait(name, "a verdict with its reason", |status| {
+                let mut principals = status.consumers.iter().flat_map(|consumer| &consumer.principals);
+                principals.any(|principal| principal.verdict == VerdictValue::Denied && principal.reason.is_some())
+            })
+            .await?
+            .status
+            .unwrap_or_default();
+
+        // Then they learn what is missing, and nothing of what the other one shares
+        let told = format!("{}{:?}", serde_json::to_string(&reason)?, stage.events(name).await?);
+        says(&told, &["kms:Decrypt"])?;
+        for secret in ["payroll", "wages", &siege.secret.id] {
+            ensure!(!told.contains(secret), "it tells {secret}: {told}");
+        }
+    }
+    Ok(())
 }
 
 #[tokio::test]
