@@ -8,7 +8,8 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 use kube::{Resource as _, ResourceExt as _};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use sharedkey_api::{ExternalSecret, GROUP, SecretDeletionPolicy, Target, conditions::Reason};
 use sharedkey_aws::SecretValue;
 use sharedkey_engine::{
@@ -97,21 +98,23 @@ pub(super) fn data(target: &Target, value: &SecretValue) -> Result<Data, Trouble
     if let Some(key) = &target.key {
         return Ok(BTreeMap::from([(key.clone(), ByteString(value.expose().to_vec()))]));
     }
-    // What the parser says of it may repeat it.
-    let members: BTreeMap<String, Value> = serde_json::from_slice(value.expose())
-        .map_err(|_| invalid("the value is no JSON object; take the whole value by target.key"))?;
+    let members: BTreeMap<String, &RawValue> = parsed(value.expose())?;
     if target.keys.is_empty() {
-        return members.into_iter().map(|(member, value)| Ok((legal(member)?, bytes(value)))).collect();
+        return members.into_iter().map(|(member, value)| Ok((legal(member)?, bytes(value)?))).collect();
     }
-    let mut members = members;
     let mut taken = Data::new();
     for (member, key) in &target.keys {
-        let value = members.get_mut(member).map(Value::take);
+        let value = members.get(member);
         let value =
             value.ok_or_else(|| invalid(&format!("the value has no member {member:?}, which target.keys asks for")))?;
-        taken.insert(key.clone(), bytes(value));
+        taken.insert(key.clone(), bytes(value)?);
     }
     Ok(taken)
+}
+
+/// What the parser says of a value may repeat it, so it is not told.
+fn parsed<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Trouble> {
+    serde_json::from_slice(text).map_err(|_| invalid("the value is no JSON object; take the whole value by target.key"))
 }
 
 /// Members may be named as no key of a Secret can be. Which one it is would tell of the value.
@@ -128,11 +131,11 @@ fn legal(member: String) -> Result<String, Trouble> {
     }
 }
 
-fn bytes(value: Value) -> ByteString {
-    ByteString(match value {
-        Value::String(text) => text.into_bytes(),
-        other => other.to_string().into_bytes(),
-    })
+/// A text without its quotes, and anything else as it stands in the value: a number that was read would be written in fewer digits.
+fn bytes(value: &RawValue) -> Result<ByteString, Trouble> {
+    let json = value.get().as_bytes();
+    let text = if json.starts_with(b"\"") { parsed::<String>(json)?.into_bytes() } else { json.to_vec() };
+    Ok(ByteString(text))
 }
 
 fn invalid(message: &str) -> Trouble {
@@ -207,7 +210,7 @@ pub(super) async fn delete(secrets: &Secrets<'_>, object: &ExternalSecret, name:
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
     use sharedkey_api::ExternalSecretSpec;
 
     use super::{super::hashing::testing::key, *};
@@ -247,12 +250,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_text_is_written_as_it_stands_in_the_value() {
+        // Given members whose digits, order and spaces a parser does not keep
+        let members =
+            ["1.10", "12345678901234567890123", "-0", "1E2", r#"{"b": 1.0, "a":[ "\u0041" ]}"#, "null", "true"];
+        for stands in members {
+            // When they are written
+            let value = format!(r#"{{ "pin" : {stands} }}"#);
+            // Then not a byte of them is another one
+            for fields in [json!({}), json!({"keys": {"pin": "pin"}})] {
+                let data = data(&target(fields), &SecretValue::of(value.clone().into())).unwrap();
+                assert_eq!(str::from_utf8(&data["pin"].0).unwrap(), stands);
+            }
+        }
+        let texts = data(&target(json!({})), &SecretValue::of(br#"{"pin":"\u0031\n"}"#.to_vec())).unwrap();
+        assert_eq!(texts["pin"].0, b"1\n");
+    }
+
+    #[test]
     fn a_value_that_does_not_fit_is_told_without_it() {
         for (fields, value) in [
             (json!({}), "hidden"),
             (json!({}), r#"["hidden"]"#),
             (json!({}), r#"{"hidden name":"hidden"}"#),
             (json!({"keys": {"user": "u"}}), r#"{"hidden":"hidden"}"#),
+            (json!({}), r#"{"user":"hidden\ud800"}"#),
+            (json!({"keys": {"user": "u"}}), r#"{"user":hidden}"#),
         ] {
             let trouble = data(&target(fields), &SecretValue::of(value.into())).unwrap_err();
             assert!(trouble.reason == Reason::TargetInvalid && !trouble.message.contains("hidden"), "{trouble:?}");
