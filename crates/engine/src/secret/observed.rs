@@ -168,7 +168,7 @@ pub enum TargetReading {
     Found {
         /// The version of the secret that it was written from.
         version: Option<String>,
-        /// Its type and mapping are the ones that it was written under.
+        /// Its owner, type and mapping are the ones that it is to have.
         as_asked: bool,
         /// Its data is what was written.
         intact: bool,

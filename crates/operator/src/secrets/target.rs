@@ -54,12 +54,17 @@ pub(super) fn reading(
         version: annotation(VERSION).map(str::to_owned),
         as_asked: found.type_.as_deref() == Some(&target.type_)
             && annotation(WRITTEN_AS) == Some(&written_as(target))
-            && controller(found).is_some() == (target.deletion_policy == SecretDeletionPolicy::Delete),
+            && controller(found).map(|owner| &owner.uid) == wanted_owner(object, target),
         intact: annotation(CONTENT) == Some(&content),
     }
 }
 
-/// Why a Secret is not the object's, where it is not.
+/// Kubernetes knows the owner by its uid: what names an earlier object of the name is taken away by the garbage collector.
+fn wanted_owner<'a>(object: &'a ExternalSecret, target: &Target) -> Option<&'a String> {
+    object.metadata.uid.as_ref().filter(|_| target.deletion_policy == SecretDeletionPolicy::Delete)
+}
+
+/// Why a Secret is not the object's, where it is not. What an earlier object of its name made is its own.
 fn foreign(object: &ExternalSecret, target: &str, found: &Secret) -> Option<String> {
     let name = object.name_any();
     let kind = ExternalSecret::kind(&());
@@ -300,6 +305,25 @@ mod tests {
         let mut emptied = found;
         emptied.data = None;
         assert!(!seen(&target_, &emptied).2);
+    }
+
+    #[test]
+    fn what_an_earlier_object_of_the_name_owns_is_written_anew_under_the_one_that_there_is() {
+        // Given a target that another object of the name made, which is gone
+        let target = target(json!({"key": "all"}));
+        let mut found = written(&target, "one");
+        found.metadata.owner_references.as_mut().unwrap()[0].uid = "9f1b".to_owned();
+        let as_asked = |found: &Secret| match reading(&object(), &target, Some(found), &key(1)) {
+            TargetReading::Found { as_asked, intact: true, .. } => as_asked,
+            other => panic!("{other:?}"),
+        };
+        assert!(!as_asked(&found));
+        // When it is written
+        let data = found.data.clone().unwrap();
+        let anew = secret(&object(), &target, found.metadata, "v1", data, &key(1));
+        // Then it has the owner that there is, and no other one
+        let owners: Vec<&str> = anew.owner_references().iter().map(|owner| owner.uid.as_str()).collect();
+        assert!(as_asked(&anew) && owners == ["0c3e"], "{owners:?}");
     }
 
     #[test]

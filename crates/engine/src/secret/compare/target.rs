@@ -28,8 +28,8 @@ pub(super) fn target(case: &Case<'_>) -> Vec<Finding> {
         TargetReading::Found { as_asked: false, .. } => (
             DriftKind::TargetChanged,
             Cause::SpecChanged,
-            "written for another type or other keys",
-            format!("Secret {name:?} was written for another type or other keys than the spec has now"),
+            "written for another owner, type or keys",
+            format!("Secret {name:?} was written for another owner, type or keys than it is to have now"),
         ),
         TargetReading::Found { version, .. } if version.as_deref() != Some(current) => (
             DriftKind::TargetChanged,
