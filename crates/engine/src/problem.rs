@@ -21,6 +21,13 @@ pub enum Class {
     OperatorUnauthorised,
 }
 
+impl Class {
+    /// Whether it passes only when somebody does something.
+    pub fn is_lasting(self) -> bool {
+        matches!(self, Self::UserActionNeeded | Self::OperatorUnauthorised)
+    }
+}
+
 /// One AWS call, or one step before it, that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {

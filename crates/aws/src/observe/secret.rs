@@ -47,7 +47,7 @@ impl Aws {
     ) -> ObservedSecret {
         let delegates = desired.delegates(None);
         let ((secret, policy), keys, entities) = futures::join!(
-            self.observe_itself(&desired.account, &desired.secret, freshness),
+            self.observe_itself(desired, freshness),
             self.observe_keys(desired, freshness),
             self.observe_entities(&delegates, record, freshness),
         );
@@ -58,7 +58,7 @@ impl Aws {
         let delegates = desired.delegates(described.map(|described| &described.arn));
         let managed = Managed { delegates: &delegates, names: &desired.names, partition: desired.partition() };
         let listed = described.filter(|described| lists_versions(described));
-        let listed = listed.map(|described| self.versions(&desired.account, &described.arn, freshness));
+        let listed = listed.map(|described| self.versions(desired, &described.arn, freshness));
         let (managed, versions) =
             futures::join!(self.observe_managed_policies(managed, record, freshness), OptionFuture::from(listed),);
         let (source, target) = (SourceReading::NotStated, TargetReading::NotStated);
@@ -79,11 +79,11 @@ impl Aws {
     /// By its name, so that another secret of this name is seen as what it is.
     async fn observe_itself(
         &self,
-        account: &Account,
-        secret: &SecretName,
+        desired: &DesiredSecret,
         freshness: Duration,
     ) -> (Reading<SecretState>, Reading<Option<ResourcePolicy>>) {
-        let reach = match self.registry.reach(account) {
+        let secret = &desired.secret;
+        let reach = match self.registry.reach(&desired.account) {
             Ok(reach) => reach,
             Err(failure) => return (Err(failure.clone()), Err(failure)),
         };
@@ -97,7 +97,7 @@ impl Aws {
         };
         let state = match facts {
             Ok(None) => Ok(self.absent(secret)),
-            Ok(Some(facts)) => self.present(account, secret, facts, freshness).await,
+            Ok(Some(facts)) => self.present(desired, facts, freshness).await,
             Err(failure) => Err(failure),
         };
         (state, policy)
@@ -115,16 +115,11 @@ impl Aws {
         (text.is_some() || lagging).then_some(ResourcePolicy { document, lagging })
     }
 
-    async fn present(
-        &self,
-        account: &Account,
-        secret: &SecretName,
-        facts: Facts,
-        freshness: Duration,
-    ) -> Reading<SecretState> {
+    async fn present(&self, desired: &DesiredSecret, facts: Facts, freshness: Duration) -> Reading<SecretState> {
+        let secret = &desired.secret;
         let arn = facts.arn.parse().map_err(|error: ArnError| Failure {
             class: Class::Transient,
-            account: account.id.clone(),
+            account: desired.account.id.clone(),
             action: "secretsmanager:DescribeSecret".into(),
             resource: secret.to_string(),
             code: "UnreadableAnswer".into(),
@@ -138,11 +133,11 @@ impl Aws {
         for region in regions.filter(|region| !lagging.contains(&Lag::Replica(region.clone()))) {
             self.note_seen(&Resource::Replica { secret: secret.clone(), region });
         }
-        let key = self.secret_key(account, secret.region(), facts.key.as_deref(), freshness);
+        let key = self.secret_key(desired, secret.region(), facts.key.as_deref(), freshness);
         let replicas = facts.replicas.iter().filter_map(|(region, replica)| {
             let region: Region = region.parse().ok()?;
             Some(async move {
-                let key = self.secret_key(account, &region, replica.key.as_deref(), freshness).await;
+                let key = self.secret_key(desired, &region, replica.key.as_deref(), freshness).await;
                 let (status, message) = (replica.status.clone(), replica.message.clone());
                 (region, ReplicaState { key, status, message })
             })
@@ -174,11 +169,16 @@ impl Aws {
     }
 
     /// The labelled versions. A secret that went meanwhile has none.
-    async fn versions(&self, account: &Account, secret: &SecretArn, freshness: Duration) -> Reading<Vec<Version>> {
-        let reach = self.registry.reach(account)?;
+    async fn versions(
+        &self,
+        desired: &DesiredSecret,
+        secret: &SecretArn,
+        freshness: Duration,
+    ) -> Reading<Vec<Version>> {
+        let reach = self.registry.reach(&desired.account)?;
         let versions = SecretsManager::new(&reach, secret.region()).versions(&secret.to_string()).await?;
         let versions = versions.unwrap_or_default().into_iter().map(|version| async move {
-            let keys = version.keys.iter().map(|key| self.secret_key(account, secret.region(), Some(key), freshness));
+            let keys = version.keys.iter().map(|key| self.secret_key(desired, secret.region(), Some(key), freshness));
             Version { keys: join_all(keys).await, id: version.id, stages: version.labels }
         });
         Ok(join_all(versions).await)
@@ -204,22 +204,30 @@ impl Aws {
     /// is of the account that asked.
     async fn secret_key(
         &self,
-        account: &Account,
+        desired: &DesiredSecret,
         region: &Region,
         text: Option<&str>,
         freshness: Duration,
     ) -> SecretKey {
-        let alias = match named(account, region, text) {
+        let alias = match named(&desired.account, region, text) {
             Ok(key) => return key,
             Err(alias) => alias,
         };
-        let unresolved = |message: String| SecretKey::Unresolved { text: text.unwrap_or_default().to_owned(), message };
-        match self.described(account, region, &alias.to_string(), freshness).await {
+        let text = text.unwrap_or_default().to_owned();
+        match self.described(way_to(&alias, desired), region, &alias.to_string(), freshness).await {
             Ok(Some((key, _))) => SecretKey::Key(key),
-            Ok(None) => unresolved(format!("there is no {alias}")),
-            Err(failure) => unresolved(failure.to_string()),
+            Ok(None) => SecretKey::Unresolved { text, message: format!("there is no {alias}") },
+            Err(failure) => SecretKey::Unread { text, failure },
         }
     }
+}
+
+/// The account through which an alias is asked for. One of another account may be kept from the secret's account, and never from its own:
+/// that is entered where the namespace may use a key of it.
+fn way_to<'a>(alias: &AliasArn, desired: &'a DesiredSecret) -> &'a Account {
+    let home = &desired.account;
+    let keys = desired.usable_keys().filter_map(|key| key.reach.as_ref());
+    std::iter::once(home).chain(keys).find(|way| &way.id == alias.account()).unwrap_or(home)
 }
 
 /// The key that a text means by itself, or the alias that has to be asked for.

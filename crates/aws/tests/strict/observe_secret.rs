@@ -3,7 +3,10 @@
 use sharedkey_engine::{
     observed::Entity,
     problem::Class,
-    secret::observed::{SecretKey, SecretState},
+    secret::{
+        desired::EncryptionKey,
+        observed::{SecretKey, SecretState},
+    },
 };
 use sharedkey_policy::KeyArn;
 
@@ -71,6 +74,32 @@ async fn a_key_means_the_same_whichever_way_it_is_named() {
     }
     vault.name_key("").await;
     assert_eq!(vault.observed_key().await, SecretKey::Default);
+}
+
+#[tokio::test]
+async fn an_alias_of_another_account_is_looked_up_there_and_is_not_known_where_it_cannot_be() {
+    // Given a secret under an alias of the partner, whose key policy lets the owner use the key and not look at it
+    let mut vault = Vault::new().await;
+    let policy = serde_json::json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": vault.partner.account.root_arn()}, "Action": "kms:*", "Resource": "*"},
+        {"Effect": "Allow", "Principal": {"AWS": vault.owner.account.root_arn()}, "Resource": "*",
+         "Action": ["kms:GenerateDataKey", "kms:Decrypt", "kms:Encrypt"]},
+    ]});
+    let theirs = vault.partner.account.create_key(Some(&policy)).await.unwrap();
+    let alias = vault.partner.account.create_alias("alias/orders", &theirs).await.unwrap();
+    vault.name_key(&alias).await;
+
+    // Then nobody but the partner says which key it is
+    let key = vault.observed_key().await;
+    let SecretKey::Unread { text, failure } = &key else { panic!("{key:?}") };
+    assert_eq!(
+        (text, failure.action.as_str(), failure.class),
+        (&alias, "kms:DescribeKey", Class::OperatorUnauthorised)
+    );
+    let theirs: KeyArn = theirs.arn.parse().unwrap();
+    let reach = Some(vault.partner.reach("partner"));
+    vault.desired.key = Ok(EncryptionKey { arn: theirs.clone(), reach, shared_key: None });
+    assert_eq!(vault.observed_key().await, SecretKey::Key(theirs));
 }
 
 #[tokio::test]

@@ -231,6 +231,7 @@ fn blockers(case: &Case<'_>, owner: &Owner, findings: &[Finding]) -> Vec<Blocker
         };
         blockers.push(Blocker { reason, message: finding.message.clone() });
     }
+    blockers.extend(key::unread(case));
     blockers.extend(key::incapable(case));
     blockers.extend(quota::exceeded(case.side, findings));
     blockers

@@ -7,7 +7,7 @@ use sharedkey_policy::{EntityArn, KeyArn, MalformedPolicy, PolicyArn, PolicyDocu
 use super::value::ValueFingerprint;
 use crate::{
     observed::{Entity, KeyMetadata, KeyPolicy, ManagedPolicy},
-    problem::{Reading, Trouble},
+    problem::{Failure, Reading, Trouble},
 };
 
 /// Everything that a comparison looks at. `source` and `target` are Kubernetes' and filled in by the shell.
@@ -101,12 +101,19 @@ pub enum SecretKey {
     Default,
     /// This key.
     Key(KeyArn),
-    /// What AWS shows could not be resolved.
+    /// What AWS shows is no key, or an alias that there is not.
     Unresolved {
         /// As AWS shows it.
         text: String,
         /// Why.
         message: String,
+    },
+    /// An alias that could not be asked for: it may mean any key.
+    Unread {
+        /// As AWS shows it.
+        text: String,
+        /// Why.
+        failure: Failure,
     },
 }
 
@@ -175,6 +182,25 @@ pub enum TargetReading {
     },
     /// It could not be read.
     Failed(Trouble),
+}
+
+impl SecretKey {
+    /// Whether it is known to be another key than the one that is wanted.
+    pub fn is_other(&self, wanted: &KeyArn) -> bool {
+        match self {
+            Self::Key(key) => key != wanted,
+            Self::Default | Self::Unresolved { .. } => true,
+            Self::Unread { .. } => false,
+        }
+    }
+
+    /// Why it is not known which key it is.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Unread { failure, .. } => Some(failure),
+            Self::Default | Self::Key(_) | Self::Unresolved { .. } => None,
+        }
+    }
 }
 
 impl Described {

@@ -65,7 +65,8 @@ pub fn plan(
     let mut blockers = comparison.blockers.clone();
     blockers.extend(described.and_then(|described| planner.refusal(described, &edit)));
     blockers.extend(contention(planner.open().filter(|finding| !ends_by_itself(finding)), record, clock));
-    let is_blocked = !blockers.is_empty();
+    // What is written meanwhile would be written under a key that is not known, be it only for a moment.
+    let is_blocked = !blockers.is_empty() || described.is_some_and(|described| described.key.failure().is_some());
     let (steps, more) = match described {
         _ if is_blocked => (planner.revocations(), false),
         Some(described) if described.deletion.is_some() => {

@@ -3,7 +3,7 @@
 mod conditions;
 mod readers;
 
-use sharedkey_api::{Drift, DriftLayer, ExternalSecretStatus, ReplicaStatus};
+use sharedkey_api::{Drift, DriftKind, DriftLayer, ExternalSecretStatus, ReplicaStatus};
 use sharedkey_policy::EntityArn;
 
 use super::{
@@ -53,7 +53,7 @@ pub fn summarise(
         secret_arn: described.map(|described| described.arn.to_string()),
         kms_key_arn: described.and_then(|described| match &described.key {
             SecretKey::Key(key) => Some(key.to_string()),
-            SecretKey::Default | SecretKey::Unresolved { .. } => None,
+            SecretKey::Default | SecretKey::Unresolved { .. } | SecretKey::Unread { .. } => None,
         }),
         version_id: described.and_then(|described| described.current().map(str::to_owned)),
         drift_count: i64::try_from(drift.len()).unwrap_or(i64::MAX),
@@ -87,7 +87,9 @@ fn is_unread(course: &SecretCourse<'_>, entry: &Drift) -> bool {
     match entry.layer {
         DriftLayer::Key => keys.values().any(|key| key.metadata.is_err()),
         DriftLayer::Secret => {
-            secret.is_err() || (policy.is_err() && entry.kind.to_string().starts_with("ResourcePolicy"))
+            secret.is_err()
+                || (policy.is_err() && entry.kind.to_string().starts_with("ResourcePolicy"))
+                || is_of_unread_key(course, entry)
         }
         DriftLayer::Target => secret.is_err() || matches!(target, TargetReading::Failed(_)),
         DriftLayer::Delegation => {
@@ -99,6 +101,20 @@ fn is_unread(course: &SecretCourse<'_>, entry: &Drift) -> bool {
         }
         // What an ExternalSecret has none of.
         DriftLayer::KeyPolicy => false,
+    }
+}
+
+/// Whether an entry tells of a key that could not be looked up this time.
+fn is_of_unread_key(course: &SecretCourse<'_>, entry: &Drift) -> bool {
+    let Some(described) = course.observed.described() else { return false };
+    let is_unread = |key: &SecretKey| key.failure().is_some();
+    match entry.kind {
+        DriftKind::KeyChanged | DriftKind::VersionsOnOldKey => is_unread(&described.key),
+        DriftKind::ReplicaChanged => {
+            let copy = described.replicas.iter().find(|(region, _)| region.as_str() == entry.subject);
+            copy.is_some_and(|(_, copy)| is_unread(&copy.key))
+        }
+        _ => false,
     }
 }
 

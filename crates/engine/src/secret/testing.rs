@@ -13,7 +13,7 @@ pub(crate) use self::aws::perform;
 use super::{
     compare::{SecretComparison, compare, versions_due},
     desired::{DesiredReader, DesiredSecret, EncryptionKey},
-    observed::{Described, ObservedSecret, SourceReading, TargetReading},
+    observed::{Described, ObservedSecret, SecretKey, SourceReading, TargetReading},
     plan::{self, SecretPlan},
     summarise::{SecretCourse, summarise},
     value::ValueFingerprint,
@@ -32,6 +32,8 @@ use crate::{
 pub(crate) const KEY: &str = shared::KEY;
 /// Another key of the same account.
 pub(crate) const OTHER_KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/00000000-12ab-34cd-56ef-1234567890ab";
+/// An alias of another account.
+pub(crate) const OTHER_ALIAS: &str = "arn:aws:kms:eu-west-1:777788889999:alias/orders";
 pub(crate) const REPLICA_KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/99999999-12ab-34cd-56ef-1234567890ab";
 pub(crate) const APP: &str = shared::APP;
 pub(crate) const ANNA: &str = shared::ANNA;
@@ -59,6 +61,11 @@ pub(crate) fn key(arn: &str) -> EncryptionKey {
         reach: Some(shared::account("home", "111122223333")),
         shared_key: Some("orders".into()),
     }
+}
+
+/// A key that AWS names by an alias, which the operator may not look up.
+pub(crate) fn unread(alias: &str) -> SecretKey {
+    SecretKey::Unread { text: alias.into(), failure: shared::refused("777788889999", "kms:DescribeKey", alias) }
 }
 
 pub(crate) fn reader(name: &str, of: &crate::desired::Account, principals: &[&str]) -> DesiredReader {

@@ -205,6 +205,9 @@ impl Subject<'_> {
             SecretKey::Unresolved { text, message } => {
                 return Said::new(VerdictValue::Unknown, format!("key: {text} could not be resolved: {message}"));
             }
+            SecretKey::Unread { text, failure } => {
+                return Said::new(VerdictValue::Unknown, format!("key: {text} could not be resolved: {failure}"));
+            }
         };
         let Some(ObservedKey { metadata, policy }) = self.observed.keys.get(key) else {
             let why = if let Err(refusal) = &self.desired.key {

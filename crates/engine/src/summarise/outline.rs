@@ -193,12 +193,12 @@ impl<'a> Outline<'a> {
         if let Some(finding) = self.lagging() {
             return Some(Fact::yes(type_, Reason::Propagating, not_visible_yet(&finding.message)));
         }
-        let passing = |class: Class| matches!(class, Class::Transient | Class::Propagating);
-        let failure = self.failures.iter().chain(self.unread.iter().copied()).find(|failure| passing(failure.class));
+        let mut failures = self.failures.iter().chain(self.unread.iter().copied());
+        let failure = failures.find(|failure| !failure.class.is_lasting());
         if let Some(failure) = failure {
             return Some(Fact::yes(type_, failure_reason(failure), failure.to_string()));
         }
-        if let Some(trouble) = self.troubles.iter().find(|trouble| passing(trouble.class)) {
+        if let Some(trouble) = self.troubles.iter().find(|trouble| !trouble.class.is_lasting()) {
             return Some(Fact::yes(type_, trouble.reason, &trouble.message));
         }
         self.under_way.as_ref().map(|what| Fact::yes(type_, Reason::Progressing, what))
@@ -212,12 +212,12 @@ impl<'a> Outline<'a> {
         {
             return Some(Fact::yes(type_, blocker.reason, &blocker.message));
         }
-        let lasting = |class: Class| matches!(class, Class::UserActionNeeded | Class::OperatorUnauthorised);
-        let failure = self.failures.iter().chain(self.unread.iter().copied()).find(|failure| lasting(failure.class));
+        let mut failures = self.failures.iter().chain(self.unread.iter().copied());
+        let failure = failures.find(|failure| failure.class.is_lasting());
         if let Some(failure) = failure {
             return Some(Fact::yes(type_, failure_reason(failure), failure.to_string()));
         }
-        if let Some(trouble) = self.troubles.iter().find(|trouble| lasting(trouble.class)) {
+        if let Some(trouble) = self.troubles.iter().find(|trouble| trouble.class.is_lasting()) {
             return Some(Fact::yes(type_, trouble.reason, &trouble.message));
         }
         // What is left after every write has succeeded is not the operator's to mend.

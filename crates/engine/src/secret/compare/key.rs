@@ -16,6 +16,7 @@ use crate::{
         desired::{DesiredSecret, EncryptionKey},
         observed::{Described, Lag, SecretKey, Version},
     },
+    summarise::failure_reason,
     text::few,
 };
 
@@ -29,7 +30,7 @@ impl std::fmt::Display for SecretKey {
         match self {
             Self::Default => f.write_str("aws/secretsmanager"),
             Self::Key(key) => key.fmt(f),
-            Self::Unresolved { text, .. } => f.write_str(text),
+            Self::Unresolved { text, .. } | Self::Unread { text, .. } => f.write_str(text),
         }
     }
 }
@@ -95,10 +96,25 @@ pub(super) fn incapable(case: &Case<'_>) -> Vec<Blocker> {
     blockers
 }
 
+/// A key that could not be looked up. It may be the one that is wanted, so it is no drift; and it may be another one, so nothing is given
+/// under it, and the secret is not moved either: whoever has chosen an alias has perhaps chosen this key.
+pub(super) fn unread(case: &Case<'_>) -> Option<Blocker> {
+    let described = case.described?;
+    // What passes by itself is waited for without a word to a person.
+    let failure = described.key.failure().filter(|failure| failure.class.is_lasting())?;
+    Some(Blocker {
+        reason: failure_reason(failure),
+        message: format!(
+            "it is not known which key encrypts secret {}, because AWS names it {}: {failure}; or name the key of the secret by its ARN",
+            described.arn, described.key
+        ),
+    })
+}
+
 /// `KeyChanged`
 pub(super) fn changed(case: &Case<'_>) -> Vec<Finding> {
     let (Some(described), Some(wanted)) = (case.described, case.desired.key_arn()) else { return Vec::new() };
-    if described.key == SecretKey::Key(wanted.clone()) {
+    if !described.key.is_other(wanted) {
         return Vec::new();
     }
     let (resource, found) = (case.desired.aspect(Aspect::Key), described.key.to_string());
@@ -153,10 +169,12 @@ fn is_key(described: &Described, key: &KeyArn) -> bool {
     described.key == SecretKey::Key(key.clone())
 }
 
+fn with_labels(versions: &[Version]) -> impl Iterator<Item = &Version> {
+    versions.iter().filter(|version| version.stages.iter().any(|stage| IN_USE.contains(&stage.as_str())))
+}
+
 fn on_old_key<'a>(wanted: &KeyArn, versions: &'a [Version]) -> Vec<&'a Version> {
-    let wanted = SecretKey::Key(wanted.clone());
-    let in_use = |version: &&Version| version.stages.iter().any(|stage| IN_USE.contains(&stage.as_str()));
-    versions.iter().filter(in_use).filter(|version| !version.keys.contains(&wanted)).collect()
+    with_labels(versions).filter(|version| version.keys.iter().all(|key| key.is_other(wanted))).collect()
 }
 
 /// Whether the versions have to be listed: the key or the labelled versions are not those of the last time that all was well.
@@ -169,8 +187,9 @@ pub fn versions_due(desired: &DesiredSecret, described: &Described, record: &Rec
 /// What the ledger is to know of key and versions.
 pub(super) fn checked(case: &Case<'_>) -> Option<String> {
     let (described, key) = (case.described?, case.desired.key_arn()?);
+    let has_moved = |version: &Version| version.keys.contains(&SecretKey::Key(key.clone()));
     match &case.observed.versions {
-        Some(Ok(versions)) if is_key(described, key) && on_old_key(key, versions).is_empty() => {
+        Some(Ok(versions)) if is_key(described, key) && with_labels(versions).all(has_moved) => {
             Some(fingerprint(key, described))
         }
         _ => None,

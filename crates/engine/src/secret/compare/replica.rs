@@ -13,7 +13,7 @@ pub(super) fn replicas(case: &Case<'_>) -> Vec<Finding> {
     let Some(described) = case.described else { return Vec::new() };
     let mut findings = Vec::new();
     for (region, key) in &case.desired.replicas {
-        let is_other = |found: &SecretKey| key.as_ref().is_ok_and(|key| *found != SecretKey::Key(key.arn.clone()));
+        let is_other = |found: &SecretKey| key.as_ref().is_ok_and(|key| found.is_other(&key.arn));
         let key = key.as_ref().map_or_else(|_| "its key".to_owned(), |key| key.arn.to_string());
         let (resource, lagging) =
             (case.desired.replica_in(region), described.lagging.contains(&Lag::Replica(region.clone())));

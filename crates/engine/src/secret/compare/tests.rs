@@ -8,7 +8,7 @@ use crate::{
     names::{Names, ObjectName},
     secret::{
         observed::{Lag, ResourcePolicy, SecretKey, SourceReading, TargetReading},
-        testing::{ANNA, APP, FOREIGN, KEY, OTHER_KEY, World, fingerprint},
+        testing::{ANNA, APP, FOREIGN, KEY, OTHER_ALIAS, OTHER_KEY, World, fingerprint, unread},
     },
 };
 
@@ -71,6 +71,39 @@ fn what_somebody_else_does_is_drift_of_its_kind() {
         drift(K::SecretPendingDeletion)
     );
     assert_eq!(after(|world| world.aws.secret = None), drift(K::SecretMissing));
+}
+
+#[test]
+fn a_key_that_cannot_be_looked_up_is_not_known_and_no_change() {
+    // Given aliases of which AWS does not say what they mean
+    assert_eq!(after(|world| world.secret().key = unread(OTHER_ALIAS)), []);
+    assert_eq!(
+        after(|world| world.secret().replicas.values_mut().for_each(|replica| replica.key = unread(OTHER_ALIAS))),
+        []
+    );
+    // Then it is said of the secret's own what keeps everything else from being given, and what to do
+    let mut world = World::complete();
+    world.secret().key = unread(OTHER_ALIAS);
+    let blockers = world.compare().blockers;
+    assert_eq!(blocked(&world), [Reason::OperatorUnauthorised]);
+    for part in [OTHER_ALIAS, "kms:DescribeKey", "allow it to the role", "or name the key of the secret by its ARN"] {
+        assert!(blockers[0].message.contains(part), "{} should say {part}", blockers[0].message);
+    }
+    // And one that there is not means no key
+    let gone = SecretKey::Unresolved { text: OTHER_ALIAS.into(), message: "there is none".into() };
+    assert_eq!(after(|world| world.secret().key = gone.clone()), [(K::KeyChanged, Cause::Drift)]);
+}
+
+#[test]
+fn a_version_of_which_the_key_cannot_be_looked_up_is_neither_old_nor_checked() {
+    let mut world = World::settled();
+    world.record.versions = None;
+    let mut observed = world.seen();
+    for version in observed.versions.as_mut().unwrap().as_mut().unwrap() {
+        version.keys = vec![unread(OTHER_ALIAS)];
+    }
+    let compared = compare(&world.desired, &observed, &world.record);
+    assert_eq!((compared.findings, compared.versions), (vec![], None));
 }
 
 #[test]

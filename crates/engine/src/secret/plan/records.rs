@@ -92,7 +92,7 @@ impl Planner<'_> {
             return Vec::new();
         };
         let mut standing = vec![self.tags_target()];
-        standing.extend(self.key_target());
+        standing.extend(self.key_target().filter(|_| described.key.failure().is_none()));
         // One that is only to be taken over becomes ours with its tags.
         if !self.comparison.adopting {
             standing.push(self.secret_target(Some(&described.arn)));

@@ -7,13 +7,15 @@ use crate::{
     compare::testing::{account, refused},
     desired::Delegation,
     ledger::CONTENDED_WITHIN,
-    problem::{Class, Trouble},
+    problem::{Class, Failure, Trouble},
     resolve::{Refusal, refuse},
     secret::{
         desired::EncryptionKey,
         observed::{SecretKey, TargetReading},
         revoke::{Deletion, departed, unshare},
-        testing::{ANNA, APP, FOREIGN, KEY, OTHER_KEY, REPLICA_KEY, World, fingerprint, key, page, reader},
+        testing::{
+            ANNA, APP, FOREIGN, KEY, OTHER_ALIAS, OTHER_KEY, REPLICA_KEY, World, fingerprint, key, page, reader, unread,
+        },
     },
 };
 
@@ -194,6 +196,32 @@ fn while_the_key_is_refused_what_left_the_spec_is_taken_away_and_nothing_is_give
     world.settle();
     assert_eq!(world.secret().replicas.len(), 0);
     assert_eq!(world.plan().plan.blockers.first().map(|blocker| blocker.reason), Some(Reason::SharedKeyNotFound));
+}
+
+#[test]
+fn while_it_is_not_known_which_key_encrypts_the_secret_it_is_not_touched() {
+    for class in [Class::OperatorUnauthorised, Class::Transient] {
+        // Given a secret under an alias that cannot be looked up, and a spec that gives and takes
+        let mut world = World::settled();
+        let before = world.secret().clone();
+        let SecretKey::Unread { text, failure } = unread(OTHER_ALIAS) else { panic!("an alias") };
+        world.secret().key = SecretKey::Unread { text, failure: Failure { class, ..failure } };
+        world.source = SourceReading::Value(fingerprint('b'));
+        world.partner().principals.remove(0);
+        world.record.forget(&world.desired.aspect(Aspect::Key));
+
+        // Then what is taken is taken, no value is written, and nothing is known of the key
+        let pages = pages(&world.settle());
+        assert!(!world.policy_text().contains(APP), "{pages}");
+        assert_eq!((&world.secret().stages, pages.contains("update secret")), (&before.stages, false), "{pages}");
+        assert_eq!(world.record.get(&world.desired.aspect(Aspect::Key)), None);
+
+        // And the value is written as soon as it is known that the alias means the key
+        world.secret().key = before.key;
+        world.settle();
+        assert!(world.secret().stages != before.stages && world.compare().findings.is_empty());
+        assert!(world.record.get(&world.desired.aspect(Aspect::Key)).is_some());
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
     problem::{Failure, Trouble},
     secret::{
         desired::DesiredReader,
-        observed::{SecretState, SourceReading},
+        observed::{SecretKey, SecretState, SourceReading},
     },
     summarise::{
         fact::Fact,
@@ -29,7 +29,17 @@ fn unread<'a>(course: &SecretCourse<'a>) -> impl Iterator<Item = &'a Failure> + 
     let keys = observed.keys.values().flat_map(|key| [key.metadata.as_ref().err(), key.policy.as_ref().err()]);
     let entities = observed.entities.values().filter_map(|reading| reading.as_ref().err());
     let managed = observed.managed.values().filter_map(|reading| reading.as_ref().err());
-    secret.into_iter().chain(keys).flatten().chain(versions).chain(entities).chain(managed)
+    secret.into_iter().chain(keys).flatten().chain(aliases(course)).chain(versions).chain(entities).chain(managed)
+}
+
+/// Why it is not known which keys encrypt the secret, its copies and its versions.
+fn aliases<'a>(course: &SecretCourse<'a>) -> impl Iterator<Item = &'a Failure> + use<'a> {
+    let described = course.observed.described().into_iter();
+    let keys = described.flat_map(|described| {
+        std::iter::once(&described.key).chain(described.replicas.values().map(|replica| &replica.key))
+    });
+    let versions = course.observed.versions.iter().flatten().flatten();
+    keys.chain(versions.flat_map(|version| &version.keys)).filter_map(SecretKey::failure)
 }
 
 pub(super) fn outline<'a>(course: &SecretCourse<'a>) -> Outline<'a> {
@@ -103,6 +113,10 @@ fn secret_applied(course: &SecretCourse<'_>, outline: &Outline<'_>) -> Fact {
     match (&course.observed.secret, &course.observed.policy) {
         (Err(failure), _) | (_, Err(failure)) => return Fact::unread(type_, failure),
         _ => {}
+    }
+    let known = course.observed.described().filter(|_| !course.comparison.is_others);
+    if let Some(failure) = known.and_then(|described| described.key.failure()) {
+        return Fact::unread(type_, failure);
     }
     let of_secret = |failure: &&Failure| {
         failure.action.starts_with("secretsmanager:") && !VALUE_CALLS.contains(&failure.action.as_str())

@@ -11,7 +11,7 @@ use crate::{
     resolve::refuse,
     secret::{
         observed::{SecretKey, SourceReading, TargetReading},
-        testing::{APP, KEY, OTHER_KEY, World},
+        testing::{APP, KEY, OTHER_ALIAS, OTHER_KEY, World, unread},
     },
 };
 
@@ -68,6 +68,7 @@ const SITUATIONS: &[Situation] = &[
     ("the secret was deleted", || in_place(|world| { world.aws.secret = None; world.aws.policy = None; })),
     ("the secret is scheduled for deletion", || in_place(|world| world.secret().deletion = Some("2026-12-01T00:00:00Z".into()))),
     ("the same, with restoreDeleted", || in_place(|world| { world.desired.restore = true; world.secret().deletion = Some("2026-12-01T00:00:00Z".into()); })),
+    ("it cannot be found out which key encrypts the secret", || in_place(|world| world.secret().key = unread(OTHER_ALIAS))),
     ("a secret of the name exists", || fresh(made_by_others)),
     ("a secret of the name exists, with adopt: IfExists", || fresh(|world| { world.desired.adopt = true; made_by_others(world); })),
     ("a secret of the name is somebody else's", || fresh(|world| { world.desired.adopt = true; made_by_others(world); world.secret().owning_service = Some("rds".into()); })),

@@ -10,7 +10,7 @@ use crate::{
     resolve::Refusal,
     secret::{
         observed::{SecretKey, SourceReading},
-        testing::{APP, KEY, OTHER_KEY, World, fingerprint},
+        testing::{APP, KEY, OTHER_ALIAS, OTHER_KEY, World, fingerprint, unread},
     },
     summarise::{self as common, Next, Notice},
 };
@@ -168,6 +168,18 @@ fn a_replica_that_is_under_way_is_waited_for() {
         "{}",
         line(&summary.status)
     );
+}
+
+#[test]
+fn a_key_that_cannot_be_looked_up_leaves_what_was_known_of_it() {
+    let mut world = settled(World::settled());
+    world.desired.mode = Mode::Observe;
+    world.secret().key = SecretKey::Key(OTHER_KEY.parse().unwrap());
+    let known = world.reconcile("10:10:00").status.drift;
+    assert_eq!(known.iter().map(|drift| drift.kind).collect::<Vec<_>>(), [DriftKind::KeyChanged]);
+    world.secret().key = unread(OTHER_ALIAS);
+    let status = world.reconcile("10:20:00").status;
+    assert_eq!((status.drift, status.kms_key_arn), (known, None));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use sharedkey_api::DriftKind;
 use sharedkey_e2e::{Glance, Hands, ROLE, Side, says, told};
 use sharedkey_harness::aws::Fault;
 
-use super::{OWNERS, Scene, allowed, arn, names};
+use super::{OWNERS, PARTNERS, Scene, VALUE, allowed, arn, names};
 
 /// The object.
 const NAME: &str = "db";
@@ -48,6 +48,31 @@ async fn refused(scene: &Scene, spec: Value, reason: &str, parts: &[&str]) -> Re
     ensure!(told(&status, "SecretApplied", reason)? == message, "{status:#?}");
     ensure!(status.secret_arn.is_none() && status.version_id.is_none(), "{status:#?}");
     stage.nothing_written().await
+}
+
+#[tokio::test]
+async fn a_secret_that_was_made_under_an_alias_of_the_shared_key_is_taken_over_as_it_is() -> Result<()> {
+    // Given a secret that the partner's user made under an alias of the owner, which means the shared key
+    let scene = Scene::new("aws").await?;
+    let stage = &scene.stage;
+    let alias = stage.owner.account.create_alias("alias/orders", &stage.key).await?;
+    let secret = stage.create_as_user(PARTNERS, VALUE).await?;
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "secretsmanager:UpdateSecret", "Resource": "*"},
+    ]});
+    stage.partner.account.put_user_policy("ExampleUser", "rename-key", &policy).await?;
+    let user = stage.as_user().await?.in_region(&stage.key.region).secrets_manager();
+    user.update_secret().secret_id(&secret).kms_key_id(&alias).send().await?;
+
+    // When it is taken over, then its key is the one of the spec, and the name that somebody chose for it stays
+    let mut spec = scene.partners(scene.readers());
+    spec["adopt"] = json!("IfExists");
+    stage.keep_secret(NAME, spec).await?;
+    let status = stage.secret_ready(NAME).await?.status.context("a status")?;
+    ensure!(status.kms_key_arn.as_ref() == Some(&stage.key.arn) && status.last_correction.is_none(), "{status:#?}");
+    let described = stage.secrets_manager(&stage.partner.account).describe_secret().secret_id(&secret).send().await?;
+    ensure!(described.kms_key_id.as_ref() == Some(&alias), "{described:#?}");
+    allowed(&scene.both().await?, &secret).await
 }
 
 #[tokio::test]
