@@ -88,6 +88,40 @@ fn release(watched: &mut BTreeMap<ObjectName, Watched>, object: &ObjectName, kep
     });
 }
 
+/// What a watch shows of the one Secret that it is about.
+#[derive(Default)]
+struct View {
+    /// Whether the Secret was listed since the watch began anew.
+    listed: bool,
+}
+
+impl View {
+    /// Whether an event tells of the Secret. A watch that begins anew lists what there is: what went while it was away is told by nothing
+    /// but that it is not listed.
+    fn tells(&mut self, event: &Event<PartialObjectMeta<Secret>>) -> bool {
+        match event {
+            Event::Apply(_) | Event::Delete(_) => true,
+            Event::Init => {
+                self.listed = false;
+                false
+            }
+            Event::InitApply(_) => {
+                self.listed = true;
+                true
+            }
+            Event::InitDone => !self.listed,
+        }
+    }
+}
+
+/// The version that there is by such an event.
+fn version(event: Event<PartialObjectMeta<Secret>>) -> Option<String> {
+    match event {
+        Event::Apply(secret) | Event::InitApply(secret) => secret.resource_version(),
+        Event::Delete(_) | Event::Init | Event::InitDone => None,
+    }
+}
+
 async fn watch(
     client: Client,
     secret: ObjectName,
@@ -97,14 +131,11 @@ async fn watch(
     let api: Api<PartialObjectMeta<Secret>> = Api::namespaced(client, &secret.namespace);
     let config = watcher::Config::default().fields(&format!("metadata.name={}", secret.name));
     let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+    let mut view = View::default();
     while let Some(event) = events.next().await {
         // An error comes again after a pause; without the right to watch, until the object sees that it may not read either.
-        let Ok(event) = event else { continue };
-        let version = match event {
-            Event::Apply(secret) | Event::InitApply(secret) => secret.resource_version(),
-            Event::Delete(_) => None,
-            Event::Init | Event::InitDone => continue,
-        };
+        let Some(event) = event.ok().filter(|event| view.tells(event)) else { continue };
+        let version = version(event);
         let others: BTreeSet<ObjectName> = {
             let watched = lock(&watched);
             let Some(entry) = watched.get(&secret) else { return };
@@ -113,5 +144,37 @@ async fn watch(
         for object in &others {
             changed(object);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::api::ObjectMeta;
+
+    use super::*;
+
+    fn secret(version: &str) -> PartialObjectMeta<Secret> {
+        let metadata = ObjectMeta { resource_version: Some(version.to_owned()), ..ObjectMeta::default() };
+        PartialObjectMeta { metadata, ..PartialObjectMeta::default() }
+    }
+
+    #[test]
+    fn a_secret_that_went_while_nobody_watched_is_told_when_the_watch_begins_anew() {
+        let mut view = View::default();
+        let mut told = |event| view.tells(&event).then(|| version(event));
+        let (some, gone) = (|version: &str| Some(Some(version.to_owned())), Some(None));
+        // Given a Secret that is there when the watch begins, and is changed
+        assert_eq!(told(Event::Init), None);
+        assert_eq!(told(Event::InitApply(secret("1"))), some("1"));
+        assert_eq!(told(Event::InitDone), None);
+        assert_eq!(told(Event::Apply(secret("2"))), some("2"));
+        // When the watch begins anew and it is still there, then nothing but its version is told
+        assert_eq!(told(Event::Init), None);
+        assert_eq!(told(Event::InitApply(secret("2"))), some("2"));
+        assert_eq!(told(Event::InitDone), None);
+        // And when it is not listed any more, then it is gone
+        assert_eq!(told(Event::Init), None);
+        assert_eq!(told(Event::InitDone), gone);
+        assert_eq!(told(Event::Delete(secret("3"))), gone);
     }
 }
