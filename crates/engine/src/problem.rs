@@ -51,6 +51,11 @@ impl Failure {
     pub fn is_of_leaving_secret(&self) -> bool {
         self.code == "InvalidRequestException" && self.message.contains("marked for deletion")
     }
+
+    /// Whether Secrets Manager was asked by somebody who may not use the key of the secret. Which half is missing it does not say (D§9).
+    pub fn is_of_key(&self) -> bool {
+        self.code == "AccessDeniedException" && self.message.contains("Access to KMS is not allowed")
+    }
 }
 
 impl fmt::Display for Failure {

@@ -121,8 +121,8 @@ pub enum Reason {
     // Secrets Manager calls KMS as its caller (D§5.2).
     /// The operator's own role in the secret's account may not use the key, so AWS lets it write no value under that key.
     #[strum(
-        message = "`SecretApplied`; the message names the role and the key",
-        detailed_message = "Make that role a consumer of the key, with access: EncryptDecrypt; it is never added silently."
+        message = "`SecretApplied`, `ValueSynced`, `TargetSynced`; the message names the role and the key",
+        detailed_message = "Make that role a consumer of the SharedKey, with access: EncryptDecrypt, or let it use the key of kmsKeyArn by the key's own policy; it is never added silently."
     )]
     WriterNotConsumer,
     /// A secret of this name exists already, and this object did not make it.

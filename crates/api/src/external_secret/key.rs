@@ -18,7 +18,8 @@ pub struct EncryptionKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_key_ref: Option<SharedKeyRef>,
     /// ARN of the key that does, where no SharedKey of this namespace is about it:
-    /// arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab. An id or alias is refused.
+    /// arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab. An id or alias is refused. Its policy has to
+    /// let the operator's own role in the secret's account use it, and nobody looks after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "crate::schema::kms_key_arn")]
     pub kms_key_arn: Option<String>,

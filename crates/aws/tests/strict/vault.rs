@@ -201,6 +201,7 @@ fn desired(owner: &Tenant, partner: &Tenant, key: &Key, role: &EntityArn) -> Des
     DesiredSecret {
         names: Names::of_secret(owner_id(), object),
         account: owner.reach("owner"),
+        writer: Some(owner.operator_arn.clone()),
         secret: SecretName::new(region, owner.id(), NAME).unwrap(),
         description: Some("of the orders".into()),
         tags: BTreeMap::from([("team".to_owned(), "orders".to_owned())]),

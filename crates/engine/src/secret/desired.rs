@@ -24,6 +24,8 @@ pub struct DesiredSecret {
     pub names: Names,
     /// The way into the secret's account.
     pub account: Account,
+    /// The role or user as whom the operator writes it; none before the account was entered. A session does not show a role's path.
+    pub writer: Option<String>,
     /// The secret.
     pub secret: SecretName,
     /// Its description; none where it is not ours.

@@ -15,5 +15,6 @@ pub(crate) mod testing;
 pub mod value;
 mod verdict;
 pub mod write;
+mod writer;
 
-pub use self::compare::versions_due;
+pub use self::{compare::versions_due, writer::denied};

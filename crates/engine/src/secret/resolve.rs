@@ -2,7 +2,6 @@
 //! has to fix.
 
 mod key;
-mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +9,10 @@ use sharedkey_api::{self as api, ExternalSecretSpec, SharedKeySpec, SharedKeySta
 use sharedkey_policy::{EntityArn, Region, SecretName};
 
 use self::key::Keys;
-use super::desired::{DesiredReader, DesiredSecret};
+use super::{
+    desired::{DesiredReader, DesiredSecret},
+    writer,
+};
 use crate::{
     accounts::{Accounts, Namespace, Wanted, allows, opened_principals},
     desired::Account,
@@ -109,6 +111,7 @@ pub fn resolve(input: &Input<'_>) -> Result<DesiredSecret, Refusal> {
         mode: resolver.scope.mode(spec.mode, secret.partition(), used),
         names,
         account,
+        writer: input.identity.and_then(writer::principal),
         secret,
         description: spec.description.clone(),
         tags: spec.tags.clone(),

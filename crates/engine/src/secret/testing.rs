@@ -89,6 +89,7 @@ impl World {
             desired: DesiredSecret {
                 names: Names::of_secret("prod".parse().unwrap(), object),
                 account: home,
+                writer: Some("arn:aws:iam::111122223333:role/Operator".into()),
                 secret,
                 description: Some("Login of the orders database".into()),
                 tags: BTreeMap::from([("team".to_owned(), "orders".to_owned())]),

@@ -13,6 +13,7 @@ use sharedkey_engine::{
     resolve::Refusal,
     secret::{
         compare::{SecretComparison, compare},
+        denied,
         desired::DesiredSecret,
         observed::{Described, ObservedSecret},
         plan::{SecretPlan, TargetStep, plan},
@@ -178,8 +179,10 @@ impl Keeping<'_> {
                 break;
             }
         }
-        let Self { done: Done { failures, blockers: refusals, notices, .. }, target, .. } = self;
+        let Self { done: Done { mut failures, blockers: refusals, notices, .. }, target, .. } = self;
         blockers.extend(refusals);
+        blockers.extend(failures.iter().filter_map(|failure| denied(self.desired, &observed, failure)));
+        failures.retain(|failure| !failure.is_of_key());
         let before = if acted { before } else { Vec::new() };
         Ok(Went { observed, comparison, blockers, failures, target, notices, before })
     }

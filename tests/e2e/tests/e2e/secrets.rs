@@ -7,6 +7,7 @@ mod existing;
 mod halves;
 mod keys;
 mod opened;
+mod plain;
 mod readers;
 mod refused;
 mod replicas;

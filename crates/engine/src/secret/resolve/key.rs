@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sharedkey_api::{self as api, AwsAccountSpec, conditions::Reason};
 use sharedkey_policy::{KeyArn, Region, SecretArn};
 
-use super::{Input, Referenced, writer};
+use super::{Input, Referenced};
 use crate::{
     accounts::{Wanted, account_id, allows, opens, partition},
     desired::{Account, Desired, KeySource},
@@ -13,7 +13,7 @@ use crate::{
     names::ObjectName,
     plan::Blocker,
     resolve::{self, Refusal, parse, refuse, scope::Scope},
-    secret::desired::EncryptionKey,
+    secret::{desired::EncryptionKey, writer},
 };
 
 /// Finds keys for the secret of one account.

@@ -126,6 +126,7 @@ fn what_is_allowed_is_resolved() {
     let desired = accepted(&[]);
     assert_eq!(desired.secret.to_string(), "arn:aws:secretsmanager:eu-west-1:444455556666:secret:team/db");
     assert_eq!((desired.mode, desired.adopt, desired.has_source), (Mode::Enforce, false, true));
+    assert_eq!(desired.writer.as_deref(), Some("arn:aws:iam::444455556666:role/Operator"));
     let key = desired.key.as_ref().unwrap();
     assert_eq!(key.arn.to_string(), KEY);
     assert_eq!(key.reach.as_ref().map(|reach| reach.name.as_str()), Some("owner"));
