@@ -6,8 +6,10 @@ source tests/lint.sh
 
 quietly() { "$@" >/dev/null; }
 
-# These wait most of their minutes, so they run beside all others; `quiet` counts calls by the sweep and runs alone.
-long=(crashes races silence storm)
+# These wait most of their minutes, so they run beside the stories, and `storm` after those; `quiet` counts calls by the sweep and runs
+# alone.
+long=(crashes races silence)
+apart=("${long[@]}" storm quiet)
 
 # Always the whole workspace: a part of it is built with other features, which means anew.
 tests() { # targets of tests
@@ -19,8 +21,8 @@ others() {
 for package in json.load(sys.stdin)["packages"]:
   print(*(target["name"] for target in package["targets"] if "test" in target["kind"]), sep="\n")'
   all=$(cargo metadata --no-deps --format-version 1 --locked | python3 -c "$list") || return
-  mapfile -t all < <(grep --invert-match --line-regexp --regexp="" "${long[@]/#/--regexp=}" --regexp=quiet <<<"$all")
-  cargo test --workspace --locked --lib --bins && tests "${all[@]}"
+  mapfile -t all < <(grep --invert-match --line-regexp --regexp="" "${apart[@]/#/--regexp=}" <<<"$all")
+  cargo test --workspace --locked --lib --bins && tests "${all[@]}" && tests storm
 }
 
 long() { tests "${long[@]}"; }

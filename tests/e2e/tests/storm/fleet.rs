@@ -86,7 +86,7 @@ impl Fleet {
         self.0.iter().try_for_each(|part| part.history.no_drift())
     }
 
-    /// How many statuses were written, and the most of one object. None has more than its story has phases and errors for.
+    /// How many statuses were written, and the most of one object. None has more than two for each of its transitions.
     pub(crate) fn told(&self) -> Result<Told> {
         told::told(self.0.iter().map(|part| (part.history.clone(), BTreeMap::new())), most_in_the_storm)
     }

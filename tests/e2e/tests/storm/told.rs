@@ -6,13 +6,6 @@ use anyhow::{Result, ensure};
 use sharedkey_e2e::{History, is};
 use sharedkey_engine::summarise::Status;
 
-/// What an object goes through: it is being shared, it waits until AWS shows it, it is ready.
-const PHASES: usize = 3;
-/// Statuses that tell of failed calls, beside those: some of them more than once, as each half fails and recovers by itself.
-const ERRORS: usize = 12;
-/// Statuses of one object in a storm that lasts as long as usual.
-const MOST: usize = 2 * PHASES + ERRORS;
-
 /// Statuses that were written.
 pub(crate) struct Told {
     /// Of all objects.
@@ -30,16 +23,10 @@ where
     histories.flat_map(|history| history.by_object().into_values()).filter(ready).count()
 }
 
-/// The most statuses that a storm gives reason for: two for each time that an object became ready, or stopped to be for another reason.
-/// The longer it lasts, the more often that happens.
+/// The most statuses that a storm gives reason for: two for each transition, which is a change of any condition's status or reason.
 pub(crate) fn most_in_the_storm<S: Status>(statuses: &[S]) -> usize {
-    let ready = |status: &S| {
-        let ready = status.conditions().iter().find(|condition| condition.type_ == "Ready");
-        ready.map(|ready| (ready.status.clone(), ready.reason.clone()))
-    };
-    let transitions = statuses.iter().map(ready).collect::<Vec<_>>();
-    let transitions = 1 + transitions.windows(2).filter(|pair| pair[0] != pair[1]).count();
-    MOST.max(2 * transitions)
+    let changes = statuses.windows(2).filter(|pair| conditions(&pair[0]) != conditions(&pair[1]));
+    2 * (1 + changes.count())
 }
 
 /// How many statuses were written of each object since it had so many. None has more than `most` allows for them.
