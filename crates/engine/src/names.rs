@@ -224,8 +224,8 @@ impl Names {
         policy.starts_with(&self.policy_prefix)
     }
 
-    /// Whether a message of this object may tell of a statement or policy: not where its name says of an object in another namespace, or
-    /// of another cluster, what that shares. `name` is a Sid, or how verdicts name a policy.
+    /// Whether a verdict or quota may name a statement or policy: not where its name is that of an object in another namespace, or of
+    /// another cluster. `name` is a Sid, or how verdicts name a policy.
     pub fn tells(&self, name: &str) -> bool {
         let namespace = &self.object.namespace;
         if of_any_shared_key(name) {

@@ -29,7 +29,7 @@ use crate::{
 /// Characters of a condition's message for what is still there.
 const ROOM: usize = 200;
 
-/// Since when objects have been waiting for nothing but what opens nothing by itself. An hour in which the owner could not be reached, or in
+/// Since when objects, by uid, have been waiting for nothing but what opens nothing by itself. An hour in which the owner could not be reached, or in
 /// which no operator ran, is no hour of trying.
 #[derive(Debug, Default)]
 pub(crate) struct Leftovers(Mutex<HashMap<String, Instant>>);
@@ -118,11 +118,11 @@ fn is_harmless(resource: &Resource) -> bool {
 /// Something is left: waits for it, or lets go of it where that is safe or asked for.
 async fn blocked<K: Reconciled>(object: &K, run: &Run<'_>, why: &str, failures: &[Failure]) -> Result<Action, Error> {
     let Run { context, record, .. } = run;
-    let id = object.id().to_string();
+    let uid = object.uid().unwrap_or_default();
     let owners_half = record.targets.iter().any(|target| !is_harmless(&target.resource));
     if owners_half {
-        context.leftovers.forget(&id);
-    } else if context.leftovers.waited(&id) >= context.args.deletion_timeout() {
+        context.leftovers.forget(&uid);
+    } else if context.leftovers.waited(&uid) >= context.args.deletion_timeout() {
         let seconds = context.args.deletion_timeout_seconds;
         let why = format!("the accounts could not be reached for {seconds} s ({why})");
         return release(object, run, Some(remains(record, &why))).await;
@@ -181,6 +181,6 @@ async fn release<K: Reconciled>(object: &K, run: &Run<'_>, left: Option<String>)
     context.ledger.drop(id).await?;
     patch::finalizer(&patch::api_of(&context.client, object), object, false).await?;
     context.backoffs.calm(&id.to_string());
-    context.leftovers.forget(&id.to_string());
+    context.leftovers.forget(&object.uid().unwrap_or_default());
     Ok(Action::await_change())
 }

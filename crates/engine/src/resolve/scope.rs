@@ -108,7 +108,8 @@ impl<'a> Scope<'a> {
     }
 
     /// The same for an entry that names an id alone, once the owner trusts that account: where the account has `AwsAccount`s, nobody
-    /// gets past their rules, and one of them has to open all of them.
+    /// gets past their rules: each of them has to be opened by one. It tells that the account has some, to a namespace that may share
+    /// with it.
     pub(crate) fn allowed_handoff(
         &self,
         field: &str,

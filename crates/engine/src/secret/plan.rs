@@ -65,8 +65,9 @@ pub fn plan(
     let mut blockers = comparison.blockers.clone();
     blockers.extend(described.and_then(|described| planner.refusal(described, &edit)));
     blockers.extend(contention(planner.open().filter(|finding| !ends_by_itself(finding)), record, clock));
-    // What is written meanwhile would be written under a key that is not known, be it only for a moment.
-    let is_blocked = !blockers.is_empty() || described.is_some_and(|described| described.key.failure().is_some());
+    // What is written meanwhile would be written under a key that is not known, be it only for a moment. To restore a secret takes none.
+    let is_hidden = |described: &Described| described.deletion.is_none() && described.key.failure().is_some();
+    let is_blocked = !blockers.is_empty() || described.is_some_and(is_hidden);
     let (steps, more) = match described {
         _ if is_blocked => (planner.revocations(), false),
         Some(described) if described.deletion.is_some() => {

@@ -104,7 +104,8 @@ pub fn denied(desired: &DesiredSecret, observed: &ObservedSecret, failure: &Fail
     } else {
         "in the policy of the key, and by a policy of its own (docs/iam/secrets.json)"
     };
-    let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    let named: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    let named = if named.is_empty() { "the key of the secret".to_owned() } else { few(&named, NAMED) };
     // What to do comes first: the bound of the text cuts off what is behind.
     Some(Blocker {
         reason: Reason::WriterNotConsumer,
@@ -112,19 +113,21 @@ pub fn denied(desired: &DesiredSecret, observed: &ObservedSecret, failure: &Fail
             "let {}, as whom the operator writes secrets of account {home}, use {} on {}: {halves}; AWS denies it {}: {}",
             desired.writer.as_deref().unwrap_or("its own role"),
             ACTIONS.join(", "),
-            few(&keys, NAMED),
+            named,
             failure.action,
             failure.message,
         ),
     })
 }
 
-/// The keys that AWS uses for a call: the one of the spec, the one that the secret has, and for copies theirs as well.
+/// The keys that AWS uses for a call: the one of the spec, those that the secret and its versions have, and for copies theirs as well.
 fn concerned<'a>(desired: &'a DesiredSecret, observed: &'a ObservedSecret, failure: &Failure) -> BTreeSet<&'a KeyArn> {
-    let present = match observed.described().map(|described| &described.key) {
-        Some(SecretKey::Key(key)) => Some(key),
+    let versions = observed.versions.iter().flatten().flatten().flat_map(|version| &version.keys);
+    let present = observed.described().map(|described| &described.key).into_iter().chain(versions);
+    let present = present.filter_map(|key| match key {
+        SecretKey::Key(key) => Some(key),
         _ => None,
-    };
+    });
     let copies = desired.usable_keys().map(|key| &key.arn);
     let copies = copies.filter(|_| failure.action == "secretsmanager:ReplicateSecretToRegions");
     desired.key_arn().into_iter().chain(present).chain(copies).collect()

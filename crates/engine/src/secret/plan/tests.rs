@@ -249,6 +249,11 @@ fn one_that_was_deleted_is_restored_where_the_spec_says_so() {
     assert_eq!(world.plan().plan.steps.len(), 0);
     world.desired.restore = true;
     assert_snapshot!(pages(&world.settle()));
+    // A key that cannot be looked up is no obstacle, or the secret would be gone in the end.
+    world.secret().deletion = Some("2026-12-24T00:00:00Z".into());
+    world.secret().key = unread(OTHER_ALIAS);
+    world.settle();
+    assert_eq!(world.secret().deletion, None);
 }
 
 #[test]

@@ -32,9 +32,9 @@ fn unread<'a>(course: &SecretCourse<'a>) -> impl Iterator<Item = &'a Failure> + 
     secret.into_iter().chain(keys).flatten().chain(aliases(course)).chain(versions).chain(entities).chain(managed)
 }
 
-/// Why it is not known which keys encrypt the secret, its copies and its versions.
+/// Why it is not known which keys encrypt the secret, its copies and its versions. Of one that is somebody else's nothing is told.
 fn aliases<'a>(course: &SecretCourse<'a>) -> impl Iterator<Item = &'a Failure> + use<'a> {
-    let described = course.observed.described().into_iter();
+    let described = course.observed.described().filter(|_| !course.comparison.is_others).into_iter();
     let keys = described.flat_map(|described| {
         std::iter::once(&described.key).chain(described.replicas.values().map(|replica| &replica.key))
     });

@@ -126,6 +126,10 @@ fn a_secret_of_others_shows_nothing_of_itself() {
     let reasons: Vec<_> =
         status.readers[0].principals.iter().filter_map(|principal| principal.reason.clone()).collect();
     assert_eq!(reasons, ["the secret is not this object's", "the secret is not this object's"]);
+    // Not even under which alias it is, where that cannot be looked up.
+    world.secret().key = unread(OTHER_ALIAS);
+    let status = world.reconcile("10:01:00").status;
+    assert!(!format!("{status:?}").contains(OTHER_ALIAS), "{status:#?}");
 }
 
 #[test]
