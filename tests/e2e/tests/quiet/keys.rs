@@ -14,7 +14,7 @@ use sharedkey_api::conditions::Reason;
 use sharedkey_e2e::{History, Service, Stage, allowed, is_for, key_document, reconciles, spec, statuses_written};
 use sharedkey_harness::wait_for;
 
-use crate::{ALONE, INTERVAL, LONGEST, SWEEPS, asked, by_operator, is_about};
+use crate::{ALONE, INTERVAL, LONGEST, SWEEPS, asked, by_operator, end, is_about};
 
 const KIND: &str = "SharedKey";
 /// How long reads of both accounts show the past after a write.
@@ -78,7 +78,8 @@ async fn a_thousand_quiet_sweeps_report_nothing_write_nothing_and_ask_what_the_d
     assert_eq!(versions(&stage).await?, before);
 
     // And AWS was asked what the docs say, once for all objects that share a reading, and nothing was written
-    asked_only(&stage, &ONE_SWEEP, sweeps).await
+    asked_only(&stage, &ONE_SWEEP, sweeps).await?;
+    end(&stage).await
 }
 
 /// AWS was asked this in each sweep, and nothing else.

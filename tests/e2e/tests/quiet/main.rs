@@ -8,6 +8,7 @@ mod secrets;
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Result;
+use kube::{ResourceExt as _, api::ListParams};
 use sharedkey_e2e::{IN_ACCOUNTS, Stage};
 use sharedkey_harness::aws::Calls;
 use tokio::sync::Mutex;
@@ -31,6 +32,20 @@ fn by_operator() -> Calls {
 
 fn is_about(in_a_sweep: f64, times: u32) -> bool {
     (in_a_sweep / f64::from(times) - 1.0).abs() <= BUSY
+}
+
+/// Ends all objects: the next operator would sweep them too.
+async fn end(stage: &Stage) -> Result<()> {
+    for account in [&stage.owner.account, &stage.partner.account] {
+        stage.home.world.aws.set_lag(account, Duration::ZERO, false).await?;
+    }
+    for secret in stage.secrets().list(&ListParams::default()).await? {
+        stage.delete_secret(&secret.name_any()).await?;
+    }
+    for key in stage.keys().list(&ListParams::default()).await? {
+        stage.delete(&key.name_any()).await?;
+    }
+    Ok(())
 }
 
 /// How often each operation was called, whatever came of it. An AwsAccount is looked at every five minutes for its own sake.

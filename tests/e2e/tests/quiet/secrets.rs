@@ -97,7 +97,7 @@ async fn a_thousand_quiet_sweeps_of_secrets_write_nothing_and_read_no_value() ->
         let in_a_sweep = asked[operation] / often;
         ensure!(in_a_sweep < f64::from(most) * (1.0 + BUSY), "{operation}: {in_a_sweep} calls in a sweep: {asked:?}");
     }
-    Ok(())
+    crate::end(&stage).await
 }
 
 /// With source and target, with source and readers, with nothing of it, and one of somebody else that was never more than watched. Two or
