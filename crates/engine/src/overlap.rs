@@ -7,7 +7,7 @@ use std::{
 };
 
 use sharedkey_policy::{
-    Caller, Decision, EntityArn, IdentityPolicies, KeyArn, PolicyDocument, Verdict, key_policy_decision, verdict,
+    Access, Caller, Decision, EntityArn, IdentityPolicies, KeyArn, PolicyDocument, Verdict, key_policy_decision,
 };
 
 use crate::{
@@ -106,10 +106,12 @@ impl Left<'_> {
         let caller = Caller { arn: principal, unique_id: Some(&state.unique_id) };
         let mut identity: IdentityPolicies = state.policies.clone();
         identity.policies.retain(|policy| !self.is_own(&policy.name));
+        let tells = |name: &str| self.names.tells(name);
+        let access = Access::new(&self.document, &identity, self.key, &caller, &tells);
         let mut overlap = Overlap::default();
-        for action in expanded(&consumer.actions) {
-            if let Verdict::Allowed { by, .. } = verdict(&self.document, &identity, self.key, &caller, &action) {
-                overlap.add(&self.ours, by, &[&action]);
+        for (verdict, actions) in access.verdicts(expanded(&consumer.actions).iter().map(String::as_str)) {
+            if let Verdict::Allowed { by, .. } = verdict {
+                overlap.add(&self.ours, by, &actions);
             }
         }
         overlap

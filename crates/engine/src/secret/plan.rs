@@ -226,7 +226,7 @@ impl Planner<'_> {
     }
 
     fn put_policy(&self, described: &Described, edit: Edit) -> Option<Step> {
-        if edit.put.is_empty() && edit.remove.is_empty() {
+        if edit.is_empty() {
             return None;
         }
         let known = self.record.targets.iter().map(|target| &target.resource);

@@ -9,7 +9,7 @@ use sharedkey_policy::EntityArn;
 use super::{
     compare::SecretComparison,
     desired::DesiredSecret,
-    observed::{ObservedSecret, SecretKey, TargetReading},
+    observed::{Described, ObservedSecret, SecretKey, TargetReading},
 };
 use crate::{
     compare::Finding,
@@ -37,6 +37,13 @@ pub struct SecretCourse<'a> {
     pub before: &'a [Finding],
 }
 
+impl<'a> SecretCourse<'a> {
+    /// The secret, as far as it may be told of: nothing of one that is somebody else's.
+    fn told(&self) -> Option<&'a Described> {
+        self.observed.described().filter(|_| !self.comparison.is_others)
+    }
+}
+
 /// Summarises a reconcile that looked at AWS.
 pub fn summarise(
     context: &Context<'_, ExternalSecretStatus>,
@@ -47,7 +54,7 @@ pub fn summarise(
     let drift = drift::outstanding(context, &course.comparison.findings, course.desired.mode, &is_unread);
     let outline = conditions::outline(course);
     let facts = conditions::facts(course, &outline, &drift);
-    let described = course.observed.described().filter(|_| !course.comparison.is_others);
+    let described = course.told();
     let status = ExternalSecretStatus {
         conditions: fact::build(facts, &context.since(), Vec::new()),
         secret_arn: described.map(|described| described.arn.to_string()),
@@ -67,7 +74,7 @@ pub fn summarise(
 }
 
 fn replicas(course: &SecretCourse<'_>) -> Vec<ReplicaStatus> {
-    let known = course.observed.described().filter(|_| !course.comparison.is_others);
+    let known = course.told();
     let regions = course.desired.replicas.keys();
     regions
         .map(|region| {

@@ -34,7 +34,7 @@ fn unread<'a>(course: &SecretCourse<'a>) -> impl Iterator<Item = &'a Failure> + 
 
 /// Why it is not known which keys encrypt the secret, its copies and its versions. Of one that is somebody else's nothing is told.
 fn aliases<'a>(course: &SecretCourse<'a>) -> impl Iterator<Item = &'a Failure> + use<'a> {
-    let described = course.observed.described().filter(|_| !course.comparison.is_others).into_iter();
+    let described = course.told().into_iter();
     let keys = described.flat_map(|described| {
         std::iter::once(&described.key).chain(described.replicas.values().map(|replica| &replica.key))
     });
@@ -114,7 +114,7 @@ fn secret_applied(course: &SecretCourse<'_>, outline: &Outline<'_>) -> Fact {
         (Err(failure), _) | (_, Err(failure)) => return Fact::unread(type_, failure),
         _ => {}
     }
-    let known = course.observed.described().filter(|_| !course.comparison.is_others);
+    let known = course.told();
     if let Some(failure) = known.and_then(|described| described.key.failure()) {
         return Fact::unread(type_, failure);
     }
